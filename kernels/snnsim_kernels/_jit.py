@@ -1,0 +1,61 @@
+"""The one way in which kernels are compiled: ``njit`` without the GIL, cached on disk under a hash of all kernel and model sources.
+
+Numba's own cache does not notice that a function imported from another file has changed: an edited equation would go on
+returning old results. A folder per state of the sources makes a stale hit impossible.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import snnsim_models
+
+__all__ = ["cache_folder", "jit"]
+
+
+@cache
+def cache_folder() -> Path:
+    """Return the folder that holds the compiled kernels of exactly these sources."""
+    digest = hashlib.sha256()
+    for package in (Path(__file__).parent, Path(snnsim_models.__file__).parent):
+        for source in sorted(package.rglob("*.py")):
+            digest.update(str(source.relative_to(package)).encode() + b"\0" + source.read_bytes() + b"\0")
+    return _cache_root() / "kernels" / digest.hexdigest()[:16]
+
+
+def _cache_root() -> Path:
+    if root := os.environ.get("SNNSIM_CACHE"):
+        return Path(root)
+    try:
+        from platformdirs import user_cache_path
+    except ImportError:  # a bare GPU machine may have Numba and little else
+        return Path(tempfile.gettempdir()) / "snnsim"
+    return user_cache_path("snnsim")
+
+
+def jit(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function as ``numba.njit`` does, without the GIL, cached in :func:`cache_folder`.
+
+    Division follows NumPy (no exception on zero): otherwise no loop that divides would vectorise. Numba reads its cache folder
+    when the decorator runs, so the setting holds for this function only, not for other users of Numba in the process.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(cache_folder())
+        try:
+            wrap = (
+                numba.njit(signature, nogil=True, error_model="numpy", cache=True, **options)
+                if signature
+                else numba.njit(nogil=True, error_model="numpy", cache=True, **options)
+            )
+            return wrap(function)
+        finally:
+            numba.config.CACHE_DIR = before
+
+    return decorate

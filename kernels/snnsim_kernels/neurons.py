@@ -1,0 +1,132 @@
+"""Update and reset kernels: one loop template each, bound to the scalar functions of a model.
+
+An update kernel advances one population of one copy by one step, and lists the neurons that spiked, in ascending order. A reset
+kernel applies a model's reset to them once their spikes have been delivered.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from .layout import PopulationColumn
+from .random import fill_words, uniform
+
+__all__ = [
+    "list_train",
+    "reset_per_neuron",
+    "reset_uniform",
+    "update_per_neuron",
+    "update_stochastic",
+    "update_uniform",
+]
+
+_SIZE, _STATE, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.STATE), int(PopulationColumn.CONSTANTS)
+_TRAIN, _TRAIN_FIRST = int(PopulationColumn.TRAIN), int(PopulationColumn.TRAIN_FIRST)
+_TRAIN_STEPS, _NEURON = int(PopulationColumn.TRAIN_STEPS), int(PopulationColumn.NEURON)
+
+
+@njit
+def list_flagged(flags: Any, n: Any, spikes: Any) -> Any:
+    """Write the indices of the nonzero flags to ``spikes`` and return their number, reading eight flags at a time.
+
+    ``flags`` has at least n entries, rounded up to a multiple of 8; what lies past n is ignored.
+    """
+    count = 0
+    eights = flags[: (n + 7) // 8 * 8].view(np.uint64)
+    for b in range(eights.size):
+        if eights[b] != 0:
+            for i in range(8 * b, min(8 * b + 8, n)):
+                if flags[i] != 0:
+                    spikes[count] = i
+                    count += 1
+    return count
+
+
+# The names that the templates below use but do not define are bound by the registry, for each model and number of states:
+# scalar (the model's function), load and store (states of a neuron), unpack (its constants), N_STATES, N_CONSTANTS.
+scalar: Any
+load: Any
+store: Any
+unpack: Any
+N_STATES: int
+N_CONSTANTS: int
+
+
+def update_uniform(
+    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
+    seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
+    """Template: every neuron has the same constants."""
+    n = row[_SIZE]
+    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
+    c = unpack(constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS].reshape((N_CONSTANTS, 1)), 0)
+    now = np.int32(step)
+    for i in range(n):
+        new, held[i], flags[i] = scalar(load(x, i), held[i], now, c)
+        store(x, i, new)
+    return list_flagged(flags, n, spikes)
+
+
+def update_per_neuron(
+    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
+    seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
+    """Template: every neuron has constants of its own."""
+    n = row[_SIZE]
+    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
+    c = constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS * n].reshape((N_CONSTANTS, n))
+    now = np.int32(step)
+    for i in range(n):
+        new, held[i], flags[i] = scalar(load(x, i), held[i], now, unpack(c, i))
+        store(x, i, new)
+    return list_flagged(flags, n, spikes)
+
+
+def update_stochastic(
+    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
+    seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
+    """Template: a random number per neuron and step; constants per neuron."""
+    n = row[_SIZE]
+    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
+    c = constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS * n].reshape((N_CONSTANTS, n))
+    now = np.int32(step)
+    fill_words(words, n, seed, step, row[_NEURON], sample)
+    for i in range(n):
+        new, held[i], flags[i] = scalar(load(x, i), held[i], now, uniform(words[i]), unpack(c, i))
+        store(x, i, new)
+    return list_flagged(flags, n, spikes)
+
+
+def list_train(
+    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
+    seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
+    """List the spikes that the copy's train holds for this step."""
+    now = step - row[_TRAIN_FIRST]
+    if row[_TRAIN] < 0 or now < 0 or now >= row[_TRAIN_STEPS]:
+        return 0
+    k = row[_TRAIN] + copy * row[_TRAIN_STEPS] + now
+    start, stop = train_pointers[k], train_pointers[k + 1]
+    for q in range(start, stop):
+        spikes[q - start] = train_neurons[q]
+    return stop - start
+
+
+def reset_uniform(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
+    """Template: reset the neurons that spiked; all have the same constants."""
+    n = row[_SIZE]
+    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
+    c = unpack(constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS].reshape((N_CONSTANTS, 1)), 0)
+    for q in range(n_spikes):
+        store(x, spikes[q], scalar(load(x, spikes[q]), c))
+
+
+def reset_per_neuron(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
+    """Template: reset the neurons that spiked; each has constants of its own."""
+    n = row[_SIZE]
+    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
+    c = constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS * n].reshape((N_CONSTANTS, n))
+    for q in range(n_spikes):
+        store(x, spikes[q], scalar(load(x, spikes[q]), unpack(c, spikes[q])))

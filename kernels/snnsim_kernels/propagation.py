@@ -1,0 +1,157 @@
+"""Delivery kernels: add the weights of the spikes of one population to a state row of another.
+
+Three loop templates (dense, sparse, convolution), each bound twice: for spikes, which deliver a weight (an accumulate, AC), and
+for graded events, which deliver weight x value (a multiply-accumulate, MAC). Each returns the number of synaptic events, i.e. of
+deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every target receives its weights in the same order
+on every machine.
+"""
+
+from typing import Any
+
+from numba import njit
+
+from .layout import ProjectionColumn
+
+__all__ = [
+    "deliver_convolution",
+    "deliver_dense",
+    "deliver_sparse",
+    "graded_payload",
+    "graded_scaled",
+    "spike_payload",
+    "spike_scaled",
+]
+
+_FIRST, _SOURCES = int(ProjectionColumn.SOURCE_NEURON), int(ProjectionColumn.SOURCE_SIZE)
+_TARGET, _TARGETS = int(ProjectionColumn.TARGET_STATE), int(ProjectionColumn.TARGET_SIZE)
+_POINTERS, _SYNAPSES = int(ProjectionColumn.POINTERS), int(ProjectionColumn.SYNAPSES)
+_WEIGHTS, _PAYLOAD = int(ProjectionColumn.WEIGHTS), int(ProjectionColumn.PAYLOAD)
+_CHANNELS_IN, _HEIGHT_IN = int(ProjectionColumn.CHANNELS_IN), int(ProjectionColumn.HEIGHT_IN)
+_WIDTH_IN, _KERNEL, _STRIDE = int(ProjectionColumn.WIDTH_IN), int(ProjectionColumn.KERNEL), int(ProjectionColumn.STRIDE)
+_CHANNELS_OUT, _HEIGHT_OUT = int(ProjectionColumn.CHANNELS_OUT), int(ProjectionColumn.HEIGHT_OUT)
+_WIDTH_OUT = int(ProjectionColumn.WIDTH_OUT)
+
+
+@njit
+def spike_payload(state: Any, offset: Any) -> Any:
+    """Return what a spike carries: nothing."""
+    return 0
+
+
+@njit
+def spike_scaled(weight: Any, amount: Any) -> Any:
+    """Return what a spike delivers."""
+    return weight
+
+
+@njit
+def graded_payload(state: Any, offset: Any) -> Any:
+    """Return what a graded event carries: the value of its source."""
+    return state[offset]
+
+
+@njit
+def graded_scaled(weight: Any, amount: Any) -> Any:
+    """Return what a graded event delivers."""
+    return weight * amount
+
+
+# Bound by the registry to the pairs above.
+payload: Any = spike_payload
+scaled: Any = spike_scaled
+
+
+@njit
+def _own(row: Any, spikes: Any, n_spikes: Any) -> Any:
+    """Return the range of the spike list that falls into the projection's source slice."""
+    first, last = row[_FIRST], row[_FIRST] + row[_SOURCES]
+    start, stop = 0, n_spikes
+    while start < stop and spikes[start] < first:
+        start += 1
+    while stop > start and spikes[stop - 1] >= last:
+        stop -= 1
+    return start, stop
+
+
+def deliver_dense(row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any) -> Any:
+    """Template: all-to-all weights, row by row; pointers hold the number of nonzero weights per source."""
+    m, first, values = row[_TARGETS], row[_FIRST], row[_PAYLOAD]
+    target = state[row[_TARGET] : row[_TARGET] + m]
+    start, stop = _own(row, spikes, n_spikes)
+    events = 0
+    for q in range(start, stop):
+        events += pointers[row[_POINTERS] + spikes[q] - first]
+    q = start
+    # Four rows at a time: the same sums in the same order, with a quarter of the traffic on the target.
+    while q + 4 <= stop:
+        j, k, l, n = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]  # noqa: E741
+        a, b = row[_WEIGHTS] + (j - first) * m, row[_WEIGHTS] + (k - first) * m
+        c, d = row[_WEIGHTS] + (l - first) * m, row[_WEIGHTS] + (n - first) * m
+        wa, wb, wc, wd = weights[a : a + m], weights[b : b + m], weights[c : c + m], weights[d : d + m]
+        sa, sb = payload(state, values + j), payload(state, values + k)
+        sc, sd = payload(state, values + l), payload(state, values + n)
+        for i in range(m):
+            t = target[i] + scaled(wa[i], sa)
+            t += scaled(wb[i], sb)
+            t += scaled(wc[i], sc)
+            target[i] = t + scaled(wd[i], sd)
+        q += 4
+    while q < stop:
+        a = row[_WEIGHTS] + (spikes[q] - first) * m
+        wa = weights[a : a + m]
+        sa = payload(state, values + spikes[q])
+        for i in range(m):
+            target[i] += scaled(wa[i], sa)
+        q += 1
+    return events
+
+
+def deliver_sparse(row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any) -> Any:
+    """Template: compressed sparse rows; no stored weight is zero."""
+    target = state[row[_TARGET] : row[_TARGET] + row[_TARGETS]]
+    start, stop = _own(row, spikes, n_spikes)
+    events = 0
+    for q in range(start, stop):
+        p = row[_POINTERS] + spikes[q] - row[_FIRST]
+        low, high = pointers[p], pointers[p + 1]
+        events += high - low
+        amount = payload(state, row[_PAYLOAD] + spikes[q])
+        for k in range(low, high):
+            target[targets[row[_SYNAPSES] + k]] += scaled(weights[row[_WEIGHTS] + k], amount)
+    return events
+
+
+@njit
+def _reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
+    """Return the range of output positions whose receptive field holds the input position."""
+    low = (position - kernel + stride) // stride if position >= kernel else 0
+    return low, min(position // stride + 1, size_out)
+
+
+def deliver_convolution(
+    row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
+) -> Any:
+    """Template: shared weights (channel in, y, x, channel out); neurons are ordered (y, x, channel) on both sides.
+
+    Pointers hold the number of nonzero weights per tap (channel in, y, x).
+    """
+    channels_in, width_in = row[_CHANNELS_IN], row[_WIDTH_IN]
+    kernel, stride, channels_out = row[_KERNEL], row[_STRIDE], row[_CHANNELS_OUT]
+    start, stop = _own(row, spikes, n_spikes)
+    events = 0
+    for q in range(start, stop):
+        j = spikes[q] - row[_FIRST]
+        channel, x, y = j % channels_in, j // channels_in % width_in, j // (channels_in * width_in)
+        y_low, y_high = _reach(y, kernel, stride, row[_HEIGHT_OUT])
+        x_low, x_high = _reach(x, kernel, stride, row[_WIDTH_OUT])
+        amount = payload(state, row[_PAYLOAD] + spikes[q])
+        for oy in range(y_low, y_high):
+            for ox in range(x_low, x_high):
+                tap = (channel * kernel + y - oy * stride) * kernel + x - ox * stride
+                events += pointers[row[_POINTERS] + tap]
+                t = row[_TARGET] + (oy * row[_WIDTH_OUT] + ox) * channels_out
+                target = state[t : t + channels_out]
+                shared = weights[row[_WEIGHTS] + tap * channels_out : row[_WEIGHTS] + (tap + 1) * channels_out]
+                for i in range(channels_out):
+                    target[i] += scaled(shared[i], amount)
+    return events

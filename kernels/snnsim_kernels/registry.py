@@ -1,0 +1,175 @@
+"""Compiled kernels by role, model and precision: bound from the templates on first use, never at import.
+
+A kernel is a template under a name of its own with its free names bound: that is a module-level function to Numba, so it can be
+cached on disk, which closures and generated source cannot.
+"""
+
+import types as python_types
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.core.errors import NumbaExperimentalFeatureWarning
+from snnsim_models import Model, SpikeArray
+
+from . import loop, neurons, propagation
+from ._jit import jit
+
+__all__ = ["CONNECTIVITIES", "PRECISIONS", "advance", "delivery_kernel", "reset_kernel", "update_kernel"]
+
+PRECISIONS: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
+"""Names of the precisions in which states, constants and weights are kept."""
+
+CONNECTIVITIES = ("dense", "sparse", "convolution")
+"""Names of the delivery loops."""
+
+# Numba calls first-class functions experimental each time that the run loop compiles; tests cover what is used of them here.
+warnings.filterwarnings("ignore", "First-class function type", NumbaExperimentalFeatureWarning)
+
+_I64, _I32 = types.int64, types.int32
+
+
+def _array(dtype: Any, ndim: int = 1) -> Any:
+    return types.Array(dtype, ndim, "C")
+
+
+def _real(precision: str) -> Any:
+    return _array(types.float32 if precision == "float32" else types.float64)
+
+
+def _update_signature(precision: str) -> Any:
+    real = _real(precision)
+    return _I64(
+        _I64, _I64, _I64, _array(_I64), real, _array(_I32), _array(types.uint8), _array(_I32), real, _array(types.uint32),
+        types.uint64, _array(_I64), _array(_I32),
+    )  # fmt: skip
+
+
+def _reset_signature(precision: str) -> Any:
+    return types.void(_array(_I64), _real(precision), _array(_I32), _I64, _real(precision))
+
+
+def _delivery_signature(precision: str) -> Any:
+    real = _real(precision)
+    return _I64(_array(_I64), real, _array(_I32), _I64, _array(_I64), _array(_I32), real)
+
+
+def _bind(template: Callable[..., Any], name: str, signature: Any, **names: Any) -> Any:
+    bound = python_types.FunctionType(template.__code__, {**template.__globals__, **names}, name)
+    bound.__qualname__, bound.__module__ = name, template.__module__
+    return jit(signature)(bound)
+
+
+# Numba has no tuple comprehension, so reading and writing K rows is spelled out for each K that a model has.
+@njit
+def _load1(x: Any, i: Any) -> Any:
+    return (x[0, i],)
+
+
+@njit
+def _load2(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i]
+
+
+@njit
+def _load3(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i], x[2, i]
+
+
+@njit
+def _load4(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i], x[2, i], x[3, i]
+
+
+@njit
+def _load5(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i]
+
+
+@njit
+def _load6(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i]
+
+
+@njit
+def _load7(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i], x[6, i]
+
+
+@njit
+def _load8(x: Any, i: Any) -> Any:
+    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i], x[6, i], x[7, i]
+
+
+@njit
+def _load0(x: Any, i: Any) -> Any:
+    return ()
+
+
+@njit
+def _store(x: Any, i: Any, values: Any) -> None:
+    for k in range(len(values)):
+        x[k, i] = values[k]
+
+
+_LOAD = (_load0, _load1, _load2, _load3, _load4, _load5, _load6, _load7, _load8)
+
+
+def _model_names(model: type[Model], scalar: Any, n_constants: int) -> dict[str, Any]:
+    n_states = len(model.STATES)
+    return {
+        "scalar": scalar, "load": _LOAD[n_states], "store": _store, "unpack": _LOAD[n_constants], "N_STATES": n_states,
+        "N_CONSTANTS": n_constants,
+    }  # fmt: skip
+
+
+@cache
+def update_kernel(model: type[Model], precision: str, n_constants: int, per_neuron: bool) -> Any:
+    """Return the compiled update loop of a model; ``per_neuron`` where its constants are given per neuron."""
+    signature = _update_signature(precision)
+    if issubclass(model, SpikeArray):
+        return _bind(neurons.list_train, f"list_train_{precision}", signature)
+    if model.STOCHASTIC:
+        template = neurons.update_stochastic
+    else:
+        template = neurons.update_per_neuron if per_neuron else neurons.update_uniform
+    name = f"{template.__name__}_{model.__name__}_{precision}"
+    return _bind(template, name, signature, **_model_names(model, model.UPDATE, n_constants))
+
+
+@cache
+def reset_kernel(model: type[Model], precision: str, n_constants: int, per_neuron: bool) -> Any:
+    """Return the compiled reset loop of a model, or None where a spike resets nothing."""
+    if model.RESET is None:
+        return None
+    template = neurons.reset_per_neuron if per_neuron else neurons.reset_uniform
+    name = f"{template.__name__}_{model.__name__}_{precision}"
+    return _bind(template, name, _reset_signature(precision), **_model_names(model, model.RESET, n_constants))
+
+
+@cache
+def no_reset(precision: str) -> Any:
+    """Return a reset kernel that does nothing: it fills unused places."""
+    return _bind(_nothing, f"reset_nothing_{precision}", _reset_signature(precision))
+
+
+def _nothing(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
+    pass
+
+
+@cache
+def delivery_kernel(connectivity: str, precision: str, graded: bool) -> Any:
+    """Return the compiled delivery loop for one of CONNECTIVITIES, for spikes or for graded events."""
+    template = getattr(propagation, f"deliver_{connectivity}")
+    kind = "graded" if graded else "spike"
+    names = {"payload": getattr(propagation, f"{kind}_payload"), "scaled": getattr(propagation, f"{kind}_scaled")}
+    return _bind(template, f"{template.__name__}_{kind}_{precision}", _delivery_signature(precision), **names)
+
+
+@cache
+def advance() -> Any:
+    """Return the compiled run loop."""
+    return jit()(loop.advance)

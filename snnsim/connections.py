@@ -1,0 +1,200 @@
+"""What joins two populations: dense, sparse and convolutional weights, as a user describes them.
+
+Weights are in the unit of the receptor that they address (mV for ``delta``). A zero weight is not a synapse: it delivers nothing
+and is not counted.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._errors import NetworkError
+
+__all__ = ["Connection", "Convolution", "Dense", "Sparse", "as_connection"]
+
+
+class Connection(ABC):
+    """Base of all connections."""
+
+    connectivity: ClassVar[str]
+    """The name of the delivery loop that serves it."""
+
+    @property
+    @abstractmethod
+    def n_sources(self) -> int:
+        """The number of source neurons."""
+
+    @property
+    @abstractmethod
+    def n_targets(self) -> int:
+        """The number of target neurons."""
+
+    @property
+    @abstractmethod
+    def n_synapses(self) -> int:
+        """The number of synapses with a nonzero weight."""
+
+
+def _finite(name: str, values: ArrayLike, ndim: int) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    if array.ndim != ndim:
+        raise NetworkError(f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}")
+    if bad := int(np.count_nonzero(~np.isfinite(array))):
+        raise NetworkError(f"{name} must be finite: {bad} of {array.size} are not")
+    array.setflags(write=False)
+    return array
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dense(Connection):
+    """All-to-all weights, shape (sources, targets). Raises NetworkError unless two-dimensional and finite."""
+
+    weights: NDArray[np.float64]
+    connectivity: ClassVar[str] = "dense"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", _finite("Dense.weights", self.weights, 2))
+
+    @property
+    def n_sources(self) -> int:
+        """The number of source neurons."""
+        return int(self.weights.shape[0])
+
+    @property
+    def n_targets(self) -> int:
+        """The number of target neurons."""
+        return int(self.weights.shape[1])
+
+    @property
+    def n_synapses(self) -> int:
+        """The number of synapses with a nonzero weight."""
+        return int(np.count_nonzero(self.weights))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Sparse(Connection):
+    """Compressed sparse rows: source j reaches ``targets[pointers[j]:pointers[j + 1]]``, with the weights at the same places.
+
+    Shapes: pointers (sources + 1,), targets and weights (synapses,). Several synapses may join the same pair. Raises NetworkError
+    where the arrays disagree, a target is not within [0, n_targets), or a weight is zero or not finite.
+    """
+
+    pointers: NDArray[np.int64]
+    targets: NDArray[np.int32]
+    weights: NDArray[np.float64]
+    size: int
+    connectivity: ClassVar[str] = "sparse"
+
+    def __post_init__(self) -> None:
+        weights = _finite("Sparse.weights", self.weights, 1)
+        pointers, targets = np.array(self.pointers, dtype=np.int64), np.array(self.targets, dtype=np.int32)
+        if pointers.ndim != 1 or len(pointers) == 0 or pointers[0] != 0 or np.any(np.diff(pointers) < 0):
+            raise NetworkError("Sparse.pointers must start at 0 and never decrease")
+        if len(targets) != pointers[-1] or len(weights) != pointers[-1]:
+            raise NetworkError(
+                f"Sparse.targets and .weights must have {pointers[-1]} entries (the last pointer), "
+                f"got {len(targets)} and {len(weights)}"
+            )
+        if len(targets) and not (0 <= targets.min() and targets.max() < self.size):
+            raise NetworkError(
+                f"Sparse.targets must lie within 0 and {self.size - 1}, got {targets.min()} to {targets.max()}"
+            )
+        if np.any(weights == 0):
+            raise NetworkError("Sparse.weights must not be zero: a zero weight is not a synapse")
+        for name, array in (("weights", weights), ("pointers", pointers), ("targets", targets)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    @classmethod
+    def from_matrix(cls, matrix: Any) -> "Sparse":
+        """Make it from a matrix of shape (sources, targets): an array or anything that SciPy's sparse ``tocsr`` serves."""
+        if hasattr(matrix, "tocsr"):
+            rows = matrix.tocsr().copy()
+            rows.sum_duplicates()
+            rows.eliminate_zeros()
+            return cls(rows.indptr, rows.indices, rows.data, int(rows.shape[1]))
+        array = _finite("Sparse.weights", matrix, 2)
+        sources, targets = np.nonzero(array)
+        pointers = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=array.shape[0]))])
+        return cls(pointers, targets.astype(np.int32), array[sources, targets], array.shape[1])
+
+    @property
+    def n_sources(self) -> int:
+        """The number of source neurons."""
+        return len(self.pointers) - 1
+
+    @property
+    def n_targets(self) -> int:
+        """The number of target neurons."""
+        return self.size
+
+    @property
+    def n_synapses(self) -> int:
+        """The number of synapses."""
+        return len(self.weights)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Convolution(Connection):
+    """A valid (unpadded) convolution with shared weights, never unrolled into a synapse list.
+
+    weights : shape (channels in, kernel, kernel, channels out)
+    height, width : size of the source layer in positions; neurons of both layers are ordered (y, x, channel)
+    stride : at least 1
+
+    Raises NetworkError where the kernel is not square or does not fit.
+    """
+
+    weights: NDArray[np.float64]
+    height: int
+    width: int
+    stride: int = 1
+    connectivity: ClassVar[str] = "convolution"
+
+    def __post_init__(self) -> None:
+        weights = _finite("Convolution.weights", self.weights, 4)
+        object.__setattr__(self, "weights", weights)
+        kernel = weights.shape[1]
+        if weights.shape[2] != kernel:
+            raise NetworkError(f"Convolution.weights must have a square kernel, got {kernel} x {weights.shape[2]}")
+        if self.stride < 1:
+            raise NetworkError(f"Convolution.stride must be at least 1, got {self.stride}")
+        if kernel > min(self.height, self.width):
+            raise NetworkError(
+                f"Convolution: a kernel of {kernel} does not fit a layer of {self.height} x {self.width}"
+            )
+
+    @property
+    def height_out(self) -> int:
+        """The height of the target layer in positions."""
+        return (self.height - int(self.weights.shape[1])) // self.stride + 1
+
+    @property
+    def width_out(self) -> int:
+        """The width of the target layer in positions."""
+        return (self.width - int(self.weights.shape[1])) // self.stride + 1
+
+    @property
+    def n_sources(self) -> int:
+        """The number of source neurons."""
+        return int(self.weights.shape[0]) * self.height * self.width
+
+    @property
+    def n_targets(self) -> int:
+        """The number of target neurons."""
+        return int(self.weights.shape[3]) * self.height_out * self.width_out
+
+    @property
+    def n_synapses(self) -> int:
+        """The number of synapses with a nonzero weight: each shared weight counts once per target position."""
+        return int(np.count_nonzero(self.weights)) * self.height_out * self.width_out
+
+
+def as_connection(weights: Any) -> Connection:
+    """Return a connection as it is, an array as :class:`Dense`, a SciPy sparse matrix as :class:`Sparse`."""
+    if isinstance(weights, Connection):
+        return weights
+    return Sparse.from_matrix(weights) if hasattr(weights, "tocsr") else Dense(weights)

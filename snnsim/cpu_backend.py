@@ -1,0 +1,141 @@
+"""The CPU backend: compiled loops, copies of the network spread over threads."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from snnsim_kernels import registry
+
+from .compilation import CompiledNetwork
+
+__all__ = ["CpuBackend"]
+
+_SLICE_S = 0.05
+"""Seconds after which compiled code comes back to Python, for progress and Ctrl-C."""
+
+_KERNEL_SLOTS = 8
+"""Kernels are passed in tuples of a fixed length, so that one compiled run loop serves every network."""
+
+
+class CpuBackend:
+    """Runs a compiled network on the CPU. Copies are independent: the number of threads changes no result."""
+
+    name = "cpu"
+
+    def __init__(self, compiled: CompiledNetwork, threads: int | None) -> None:
+        self.compiled = compiled
+        self.threads = threads or os.cpu_count() or 1
+        precision = compiled.precision
+        updates = [
+            registry.update_kernel(k.model, precision, k.n_constants, k.per_neuron) for k in compiled.neuron_kernels
+        ]
+        resets = [
+            registry.reset_kernel(k.model, precision, k.n_constants, k.per_neuron) for k in compiled.neuron_kernels
+        ]
+        nothing = registry.no_reset(precision)
+        deliveries = [registry.delivery_kernel(name, precision, graded) for name, graded in compiled.delivery_kernels]
+        spare = registry.delivery_kernel("dense", precision, False)
+        self._kernels = (
+            _padded(updates, updates[0]),
+            _padded([reset or nothing for reset in resets], nothing),
+            _padded(deliveries, spare),
+        )
+
+    def advance(
+        self,
+        *,
+        state: NDArray[Any],
+        held: NDArray[np.int32],
+        populations: NDArray[np.int64],
+        recorders: NDArray[np.int64],
+        trains: tuple[NDArray[np.int64], NDArray[np.int32]],
+        counters: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+        traces: NDArray[Any],
+        seed: int,
+        first_sample: int,
+        steps: tuple[int, int],
+        log_spikes: bool,
+        progress: Callable[[float], None] | None,
+    ) -> NDArray[np.int32]:
+        """Advance all copies over ``steps`` and return the spike log, rows of (copy, step - first, neuron) in any order."""
+        copies, first, last = len(state), *steps
+        todo = copies * (last - first)
+        stop = threading.Event()
+        lock = threading.Lock()
+        finished, next_copy = 0, 0
+        log: list[NDArray[np.int32]] = []
+
+        def work() -> None:
+            nonlocal finished, next_copy
+            scratch = _Scratch(self.compiled.n_neurons, len(populations), log_spikes)
+            per_call = 1  # neuron-steps are costly or cheap: copies (and steps of one copy) per call follow the clock
+            while not stop.is_set():
+                with lock:
+                    copy = next_copy
+                    last_copy = min(copy + max(1, per_call // (last - first)), copies)
+                    next_copy = last_copy
+                if copy >= copies:
+                    return
+                step = first
+                while copy < last_copy and not stop.is_set():
+                    until = last if last_copy - copy > 1 else min(last, step + per_call)
+                    begun, before = time.perf_counter(), (copy, step)
+                    copy, step, used = registry.advance()(
+                        *self._kernels, populations, self.compiled.projections, recorders, state, held,
+                        self.compiled.constants, self.compiled.pointers, self.compiled.targets, self.compiled.weights,
+                        *trains, *counters, traces, *scratch.arrays, np.uint64(seed), first_sample, first, copy, last_copy,
+                        step, until,
+                    )  # fmt: skip
+                    if copy == last_copy and until < last:
+                        copy, step = last_copy - 1, until
+                    advanced = (copy - before[0]) * (last - first) + step - before[1]
+                    elapsed = time.perf_counter() - begun
+                    per_call = max(1, min(int(advanced * _SLICE_S / max(elapsed, 1e-9)), 4 * per_call + 64))
+                    with lock:
+                        finished += advanced
+                        if used:
+                            log.append(scratch.log[:used].copy())
+                    if progress is not None and threading.current_thread() is threading.main_thread():
+                        progress(finished / todo)
+
+        threads = min(self.threads, copies)
+        if threads == 1:
+            work()
+        else:
+            with ThreadPoolExecutor(threads - 1) as pool:
+                futures = [pool.submit(work) for _ in range(threads - 1)]
+                try:
+                    work()
+                    for future in futures:
+                        future.result()
+                finally:
+                    stop.set()
+        if progress is not None:
+            progress(1.0)
+        return np.concatenate(log) if log else np.zeros((0, 3), np.int32)
+
+
+class _Scratch:
+    """What one worker writes to and nobody else reads."""
+
+    def __init__(self, n_neurons: int, n_populations: int, log_spikes: bool) -> None:
+        padded = (n_neurons + 7) // 8 * 8 + 8
+        # The loop returns when one more step might not fit; without recording nothing is ever written.
+        self.log = np.empty((max(65536, 4 * n_neurons) if log_spikes else n_neurons, 3), np.int32)
+        self.arrays = (
+            self.log,
+            np.zeros(padded, np.uint8),
+            np.zeros(padded, np.int32),
+            np.zeros(n_populations, np.int64),
+            np.zeros(padded, np.uint32),
+        )
+
+
+def _padded(kernels: list[Any], spare: Any) -> tuple[Any, ...]:
+    slots = -(-max(len(kernels), 1) // _KERNEL_SLOTS) * _KERNEL_SLOTS
+    return tuple(kernels + [spare] * (slots - len(kernels)))

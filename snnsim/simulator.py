@@ -1,0 +1,259 @@
+"""The simulator: a network, a number of independent copies, a precision and a backend."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from snnsim_kernels import registry
+from snnsim_kernels.layout import PopulationColumn as Pop
+from snnsim_kernels.layout import RecorderColumn as Rec
+from snnsim_models import SpikeArray
+
+from ._errors import NetworkError, SimulationError
+from .compilation import CompiledNetwork, compile_network
+from .cpu_backend import CpuBackend
+from .network import Network, Population
+from .results import Operations, Result
+from .spikes import SpikeTrain
+
+__all__ = ["Simulator"]
+
+Inputs = Mapping[str, ArrayLike | SpikeTrain]
+
+
+class Simulator:
+    """Runs ``copies`` independent copies of a network.
+
+    net : the description; later changes to it do not reach the simulator
+    copies : at least 1; copy c uses the random numbers of sample ``first_sample`` + c, whatever the batch
+    precision : "float32" or "float64"
+    backend : "auto" or "cpu"
+    threads : at least 1, by default one per core; it changes no result
+
+    Raises NetworkError or SimulationError for values out of bounds.
+    """
+
+    def __init__(
+        self,
+        net: Network,
+        *,
+        copies: int = 1,
+        precision: str = "float64",
+        backend: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        if not (isinstance(copies, int) and copies >= 1):
+            raise SimulationError(f"Simulator.copies must be a whole number of at least 1, got {copies!r}")
+        if backend not in ("auto", "cpu"):
+            raise SimulationError(f"Simulator.backend must be 'auto' or 'cpu', got {backend!r}")
+        if threads is not None and threads < 1:
+            raise SimulationError(f"Simulator.threads must be at least 1, got {threads}")
+        self.network = net
+        self.copies = copies
+        self._compiled: CompiledNetwork = compile_network(net, precision)
+        self._backend = CpuBackend(self._compiled, threads)
+        self._state: NDArray[Any]
+        self._held: NDArray[np.int32]
+        self.reset()
+
+    @property
+    def backend(self) -> str:
+        """The name of the backend that runs."""
+        return self._backend.name
+
+    @property
+    def step(self) -> int:
+        """The number of steps simulated since the last reset."""
+        return self._step
+
+    @property
+    def time(self) -> float:
+        """The time simulated since the last reset, in ms."""
+        return self._step * self.network.dt
+
+    def reset(self, *, first_sample: int = 0) -> None:
+        """Put every copy back to its initial state and to time 0. ``first_sample`` numbers the random streams."""
+        self._step = 0
+        self._first_sample = int(first_sample)
+        self._state = np.tile(self._compiled.initial, (self.copies, 1))
+        self._held = np.zeros((self.copies, self._compiled.n_neurons), np.int32)
+
+    def run(
+        self,
+        duration: float,
+        *,
+        inputs: Inputs | None = None,
+        record: Mapping[str, Iterable[str]] | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> Result:
+        """Continue for ``duration`` ms, a multiple of dt, and return what was recorded and counted.
+
+        inputs : for a SpikeArray population a SpikeTrain (of one copy, given to all, or of as many copies as the simulator has;
+            times count from the start of this run); for any other the analog values, shape (neurons,) or (copies, neurons),
+            which stay until they are set again
+        record : for each population the names "spikes" and of state variables such as "v"
+        progress : called with the fraction done, at least every 0.1 s
+
+        Raises SimulationError where something does not fit; the state is then as before.
+        """
+        steps = round(duration / self.network.dt)
+        if steps < 1 or abs(duration / self.network.dt - steps) > 1e-6:
+            raise SimulationError(
+                f"run: duration must be a positive multiple of dt = {self.network.dt:g} ms, got {duration:g}"
+            )
+        first, last = self._step, self._step + steps
+        populations = self._compiled.populations.copy()
+        recorded, recorders, width = self._recorders(record or {}, populations)
+        values, trains = self._inputs(inputs or {}, populations, first, steps)
+        for offset, array in values:
+            self._state[:, offset : offset + array.shape[1]] = array
+        n_projections = len(self._compiled.projections)
+        counters = (
+            np.zeros((self.copies, steps, len(populations)), np.int64),
+            np.zeros((self.copies, steps, len(populations)), np.int64),
+            np.zeros((self.copies, steps, n_projections), np.int64),
+        )
+        traces = np.zeros((self.copies, steps, width), registry.PRECISIONS[self._compiled.precision])
+        log = self._backend.advance(
+            state=self._state, held=self._held, populations=populations, recorders=recorders, trains=trains,
+            counters=counters, traces=traces, seed=self.network.seed, first_sample=self._first_sample, steps=(first, last),
+            log_spikes=bool(populations[:, Pop.RECORD_SPIKES].any()), progress=progress,
+        )  # fmt: skip
+        self._step = last
+        states = {key: traces[:, :, out : out + size] for key, out, size in recorded}
+        return Result(
+            self.network.dt,
+            first,
+            last,
+            self._spike_trains(populations, log, first, last),
+            states,
+            self._operations(*counters),
+        )
+
+    def _population(self, name: str, what: str) -> Population:
+        try:
+            return self.network.populations[name]
+        except KeyError:
+            known = ", ".join(self.network.populations)
+            raise SimulationError(f"{what}: no population {name!r}, the network has {known}") from None
+
+    def _recorders(
+        self, record: Mapping[str, Iterable[str]], populations: NDArray[np.int64]
+    ) -> tuple[list[tuple[tuple[str, str], int, int]], NDArray[np.int64], int]:
+        recorded: list[tuple[tuple[str, str], int, int]] = []
+        rows: list[list[int]] = []
+        width = 0
+        for name, variables in record.items():
+            population = self._population(name, "record")
+            for variable in [variables] if isinstance(variables, str) else variables:
+                if variable == "spikes":
+                    populations[self._compiled.index(name), Pop.RECORD_SPIKES] = 1
+                    continue
+                if variable not in population.model.STATES:
+                    raise SimulationError(
+                        f"record: population {name!r} has no {variable!r}, only 'spikes' and {list(population.model.STATES)}"
+                    )
+                row = [0] * Rec.COUNT
+                row[Rec.STATE], row[Rec.SIZE] = self._compiled.state_offset(population, variable), population.size
+                row[Rec.OUT] = width
+                rows.append(row)
+                recorded.append(((name, variable), width, population.size))
+                width += population.size
+        return recorded, np.array(rows, dtype=np.int64).reshape(-1, Rec.COUNT), width
+
+    def _inputs(
+        self, inputs: Inputs, populations: NDArray[np.int64], first: int, steps: int
+    ) -> tuple[list[tuple[int, NDArray[Any]]], tuple[NDArray[np.int64], NDArray[np.int32]]]:
+        values: list[tuple[int, NDArray[Any]]] = []
+        pointers, neurons = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+        n_pointers = n_spikes = 0
+        for name, given in inputs.items():
+            population = self._population(name, "inputs")
+            row = populations[self._compiled.index(name)]
+            if isinstance(population.model, SpikeArray):
+                if not isinstance(given, SpikeTrain):
+                    raise SimulationError(f"inputs: population {name!r} takes a SpikeTrain, got {type(given).__name__}")
+                ptr, ids = self._train(name, population, given, steps)
+                row[Pop.TRAIN], row[Pop.TRAIN_FIRST], row[Pop.TRAIN_STEPS] = n_pointers, first, steps
+                pointers.append(ptr + n_spikes)
+                neurons.append(ids)
+                n_pointers += len(ptr)
+                n_spikes += len(ids)
+            elif population.model.INPUT is None or isinstance(given, SpikeTrain):
+                raise SimulationError(f"inputs: population {name!r} takes no such input")
+            else:
+                array = np.asarray(given, dtype=np.float64)
+                if array.shape not in ((population.size,), (self.copies, population.size)):
+                    raise SimulationError(
+                        f"inputs: population {name!r} takes shape ({population.size},) or ({self.copies}, {population.size}), "
+                        f"got {array.shape}"
+                    )
+                if not np.isfinite(array).all():
+                    raise SimulationError(f"inputs: the values for population {name!r} must be finite")
+                values.append((self._compiled.state_offset(population, population.model.INPUT), np.atleast_2d(array)))
+        return values, (np.concatenate(pointers), np.concatenate(neurons))
+
+    def _train(
+        self, name: str, population: Population, train: SpikeTrain, steps: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """Return for each copy and step where its spikes start (and the end), and the neurons."""
+        if train.size != population.size:
+            raise SimulationError(
+                f"inputs: the train for {name!r} has {train.size} neurons, the population {population.size}"
+            )
+        if train.n_copies not in (1, self.copies):
+            raise SimulationError(
+                f"inputs: the train for {name!r} has {train.n_copies} copies, the simulator {self.copies}"
+            )
+        if abs(train.dt - self.network.dt) > 1e-9 * self.network.dt:
+            raise SimulationError(
+                f"inputs: the train for {name!r} has dt = {train.dt:g} ms, the network {self.network.dt:g} ms"
+            )
+        within = train.steps - train.start < steps
+        slot = train.copies[within].astype(np.int64) * steps + train.steps[within] - train.start
+        ids = train.neurons[within]
+        doubled = (np.diff(slot) == 0) & (np.diff(ids) == 0)
+        if doubled.any():
+            raise SimulationError(f"inputs: the train for {name!r} fires a neuron twice in one step")
+        if train.n_copies < self.copies:
+            slot = (slot[None, :] + (np.arange(self.copies) * steps)[:, None]).ravel()
+            ids = np.tile(ids, self.copies)
+        counts = np.bincount(slot, minlength=self.copies * steps)
+        return np.concatenate([[0], np.cumsum(counts)]), ids
+
+    def _spike_trains(
+        self, populations: NDArray[np.int64], log: NDArray[np.int32], first: int, last: int
+    ) -> dict[str, SpikeTrain]:
+        trains = {}
+        for row, population in zip(populations, self.network.populations.values(), strict=True):
+            if row[Pop.RECORD_SPIKES]:
+                mine = log[(log[:, 2] >= row[Pop.NEURON]) & (log[:, 2] < row[Pop.NEURON] + population.size)]
+                trains[population.name] = SpikeTrain(
+                    mine[:, 0], mine[:, 1].astype(np.int64) + first, mine[:, 2] - np.int32(row[Pop.NEURON]),
+                    population.size, self.copies, self.network.dt, first, last,
+                )  # fmt: skip
+        return trains
+
+    def _operations(
+        self, updates: NDArray[np.int64], fired: NDArray[np.int64], events: NDArray[np.int64]
+    ) -> Operations:
+        populations, projections = list(self.network.populations.values()), self.network.projections
+        graded = np.array([projection.graded for projection in projections], dtype=bool)
+        encoder = np.array([population.encoder for population in populations])
+        neuron = np.array(
+            [not population.encoder and not isinstance(population.model, SpikeArray) for population in populations]
+        )
+        spiking = np.array([not population.model.GRADED for population in populations])
+        return Operations(
+            acs=events[:, :, ~graded].sum(axis=2),
+            macs=events[:, :, graded].sum(axis=2),
+            membrane_updates=updates[:, :, neuron].sum(axis=2),
+            encoder_operations=updates[:, :, encoder].sum(axis=2),
+            spikes=fired[:, :, spiking].sum(axis=2),
+            events=events,
+            fired=fired,
+            projections=tuple(projection.name for projection in projections),
+            populations=tuple(population.name for population in populations),
+        )

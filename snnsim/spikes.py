@@ -1,0 +1,127 @@
+"""Spike trains: sums of Dirac deltas, input and output alike."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ._errors import SimulationError
+
+__all__ = ["SpikeTrain"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class SpikeTrain:
+    """The spikes of a population over a stretch of time: each carries its copy, its step and its neuron.
+
+    copies, steps, neurons : int arrays, shape (spikes,), sorted by copy, then step, then neuron
+    size : the number of neurons; n_copies : the number of copies of the network
+    dt : ms, the time step; start, stop : the first step that the train covers and the one after the last
+    """
+
+    copies: NDArray[np.int32]
+    steps: NDArray[np.int64]
+    neurons: NDArray[np.int32]
+    size: int
+    n_copies: int
+    dt: float
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        copies, steps = np.asarray(self.copies, dtype=np.int32), np.asarray(self.steps, dtype=np.int64)
+        neurons = np.asarray(self.neurons, dtype=np.int32)
+        if not len(copies) == len(steps) == len(neurons):
+            raise SimulationError(
+                f"SpikeTrain: {len(copies)} copies, {len(steps)} steps and {len(neurons)} neurons disagree"
+            )
+        for name, values, low, high in (
+            ("neurons", neurons, 0, self.size),
+            ("copies", copies, 0, self.n_copies),
+            ("steps", steps, self.start, self.stop),
+        ):
+            if len(values) and not (low <= values.min() and values.max() < high):
+                raise SimulationError(
+                    f"SpikeTrain.{name} must lie within {low} and {high - 1}, got {values.min()} to {values.max()}"
+                )
+        order = np.lexsort((neurons, steps, copies))
+        for name, values in (("copies", copies), ("steps", steps), ("neurons", neurons)):
+            object.__setattr__(self, name, values[order])
+
+    @classmethod
+    def from_times(
+        cls,
+        times: ArrayLike,
+        neurons: ArrayLike,
+        *,
+        size: int,
+        dt: float,
+        duration: float,
+        copies: ArrayLike = 0,
+        n_copies: int = 1,
+    ) -> "SpikeTrain":
+        """Make a train from spike times (ms, multiples of ``dt`` within [0, duration)) and neuron ids, both shape (spikes,).
+
+        Raises SimulationError where a time is negative, not on the grid, or not before ``duration``.
+        """
+        times = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        steps = np.rint(times / dt)
+        if not np.isfinite(times).all() or not np.allclose(times, steps * dt, rtol=0, atol=1e-6 * dt):
+            raise SimulationError(f"SpikeTrain.times must be multiples of the time step, {dt:g} ms")
+        neurons = np.atleast_1d(np.asarray(neurons))
+        copies = np.broadcast_to(np.asarray(copies), neurons.shape)
+        return cls(copies, steps.astype(np.int64), neurons, size, n_copies, dt, 0, round(duration / dt))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __eq__(self, other: Any) -> bool:
+        """Two trains are equal when they hold the same spikes of as many neurons and copies."""
+        return isinstance(other, SpikeTrain) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("copies", "steps", "neurons", "size", "n_copies", "dt")
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Spike times in ms, shape (spikes,)."""
+        return self.steps * self.dt
+
+    @property
+    def duration(self) -> float:
+        """The stretch that the train covers, in ms."""
+        return (self.stop - self.start) * self.dt
+
+    def counts(self) -> NDArray[np.int64]:
+        """Return the number of spikes per copy and neuron, shape (n_copies, size)."""
+        flat = self.copies.astype(np.int64) * self.size + self.neurons
+        return np.bincount(flat, minlength=self.n_copies * self.size).reshape(self.n_copies, self.size)
+
+    def rates(self) -> NDArray[np.float64]:
+        """Return the mean rate per copy and neuron in Hz, shape (n_copies, size)."""
+        return self.counts() / (self.duration / 1000.0)
+
+    def copy(self, index: int) -> "SpikeTrain":
+        """Return the train of one copy alone."""
+        if not 0 <= index < self.n_copies:
+            raise SimulationError(f"SpikeTrain.copy: {index} is not within 0 and {self.n_copies - 1}")
+        mine = self.copies == index
+        zeros = np.zeros(int(mine.sum()), dtype=np.int32)
+        return SpikeTrain(zeros, self.steps[mine], self.neurons[mine], self.size, 1, self.dt, self.start, self.stop)
+
+    def trace(self, tau: float) -> NDArray[np.float64]:
+        """Return the train filtered by exp(-t / tau), shape (n_copies, steps, size): a spike adds 1 in its own step.
+
+        This is the low-pass-filtered trace that spike-timing-dependent plasticity uses; tau in ms, above 0.
+        """
+        if not tau > 0:
+            raise SimulationError(f"SpikeTrain.trace: tau must be above 0 ms, got {tau:g}")
+        trace = np.zeros((self.n_copies, self.stop - self.start, self.size))
+        np.add.at(trace, (self.copies, self.steps - self.start, self.neurons), 1.0)
+        decay = np.exp(-self.dt / tau)
+        for t in range(1, trace.shape[1]):
+            trace[:, t] += decay * trace[:, t - 1]
+        return trace
