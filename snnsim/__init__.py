@@ -8,6 +8,7 @@ from snnsim_models import IF, LIF, TTFS, Graded, Latency, Poisson, SpikeArray
 
 from ._errors import AnnError, DatasetError, NetworkError, ResultsError, SimulationError, SnnsimError
 from .connections import Convolution, Dense, Sparse
+from .conversion import convert
 from .network import Network, Population, Projection, Slice
 from .results import Operations, Result
 from .simulator import Simulator
@@ -40,4 +41,5 @@ __all__ = [
     "Sparse",
     "SpikeArray",
     "SpikeTrain",
+    "convert",
 ]

@@ -9,24 +9,15 @@ from numpy.typing import NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
-from snnsim_models import Model
+from snnsim_kernels.registry import NeuronKind
 
 from ._errors import NetworkError
 from .connections import Connection, Convolution, Dense, Sparse
 from .network import Network, Population, Projection
 
-__all__ = ["CompiledNetwork", "KernelKey", "compile_network"]
+__all__ = ["CompiledNetwork", "compile_network"]
 
 _NEVER = 2**62
-
-
-@dataclasses.dataclass(frozen=True)
-class KernelKey:
-    """What identifies the update and reset kernels of a population."""
-
-    model: type[Model]
-    n_constants: int
-    per_neuron: bool
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,8 +34,8 @@ class CompiledNetwork:
     pointers: NDArray[np.int64]
     targets: NDArray[np.int32]
     weights: NDArray[Any]
-    neuron_kernels: list[KernelKey]
-    delivery_kernels: list[tuple[str, bool]]
+    neuron_kinds: list[NeuronKind]
+    deliveries: list[tuple[str, bool]]
 
     @property
     def n_neurons(self) -> int:
@@ -87,18 +78,18 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
     real = registry.PRECISIONS[precision]
     states, constants, pointers = _Pool(real), _Pool(real), _Pool(np.int64)
     targets, weights = _Pool(np.int32), _Pool(real)
-    neuron_kernels: list[KernelKey] = []
-    delivery_kernels: list[tuple[str, bool]] = []
+    neuron_kinds: list[NeuronKind] = []
+    deliveries: list[tuple[str, bool]] = []
 
     populations = np.zeros((len(network.populations), Pop.COUNT), dtype=np.int64)
     neuron = 0
     for row, population in zip(populations, network.populations.values(), strict=True):
-        key, values = _constants(population, network.dt)
-        if key not in neuron_kernels:
-            neuron_kernels.append(key)
+        kind, values = _constants(population, network.dt)
+        if kind not in neuron_kinds:
+            neuron_kinds.append(kind)
         start, stop = (value / network.dt for value in population.active)
-        row[Pop.KIND] = neuron_kernels.index(key)
-        row[Pop.RESET] = row[Pop.KIND] if key.model.RESET is not None else -1
+        row[Pop.KIND] = neuron_kinds.index(kind)
+        row[Pop.RESET] = row[Pop.KIND] if kind.model.RESET is not None else -1
         row[Pop.SIZE], row[Pop.NEURON] = population.size, neuron
         row[Pop.FIRST_STEP] = round(start)
         row[Pop.LAST_STEP] = round(stop) if math.isfinite(stop) else _NEVER
@@ -113,9 +104,9 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
     for row, projection in zip(projections, network.projections, strict=True):
         kernel = (projection.connection.connectivity, projection.graded)
-        if kernel not in delivery_kernels:
-            delivery_kernels.append(kernel)
-        row[Proj.KIND] = delivery_kernels.index(kernel)
+        if kernel not in deliveries:
+            deliveries.append(kernel)
+        row[Proj.KIND] = deliveries.index(kernel)
         source, target = projection.source, projection.target
         row[Proj.SOURCE] = names.index(source.population.name)
         row[Proj.SOURCE_NEURON], row[Proj.SOURCE_SIZE] = source.start, len(source)
@@ -126,12 +117,12 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
 
     return CompiledNetwork(
         network, precision, populations, projections, states.array(), constants.array(), pointers.array(),
-        targets.array(), weights.array(), neuron_kernels, delivery_kernels,
+        targets.array(), weights.array(), neuron_kinds, deliveries,
     )  # fmt: skip
 
 
-def _constants(population: Population, dt: float) -> tuple[KernelKey, NDArray[np.float64]]:
-    """Return the kernel that a population needs and its constants, shape (constants, 1) or (constants, neurons)."""
+def _constants(population: Population, dt: float) -> tuple[NeuronKind, NDArray[np.float64]]:
+    """Return the kind of a population and its constants, shape (constants, 1) or (constants, neurons)."""
     model = type(population.model)
     try:
         values = [np.asarray(value, dtype=np.float64) for value in population.model.constants(dt)]
@@ -140,7 +131,7 @@ def _constants(population: Population, dt: float) -> tuple[KernelKey, NDArray[np
     per_neuron = model.STOCHASTIC or any(value.ndim for value in values)
     width = population.size if per_neuron else 1
     table = np.array([np.broadcast_to(value, width) for value in values]).reshape(len(values), width)
-    return KernelKey(model, len(values), per_neuron), table
+    return NeuronKind(model, len(values), per_neuron), table
 
 
 def _receptor_state(populations: NDArray[np.int64], names: list[str], projection: Projection) -> int:

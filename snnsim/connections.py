@@ -98,7 +98,7 @@ class Sparse(Connection):
                 f"Sparse.targets and .weights must have {pointers[-1]} entries (the last pointer), "
                 f"got {len(targets)} and {len(weights)}"
             )
-        if len(targets) and not (0 <= targets.min() and targets.max() < self.size):
+        if len(targets) and (targets.min() < 0 or targets.max() >= self.size):
             raise NetworkError(
                 f"Sparse.targets must lie within 0 and {self.size - 1}, got {targets.min()} to {targets.max()}"
             )

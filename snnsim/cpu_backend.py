@@ -22,6 +22,10 @@ _KERNEL_SLOTS = 8
 """Kernels are passed in tuples of a fixed length, so that one compiled run loop serves every network."""
 
 
+_SPARE = [("dense", False)]
+"""What fills the delivery kernels of a network without projections."""
+
+
 class CpuBackend:
     """Runs a compiled network on the CPU. Copies are independent: the number of threads changes no result."""
 
@@ -30,20 +34,13 @@ class CpuBackend:
     def __init__(self, compiled: CompiledNetwork, threads: int | None) -> None:
         self.compiled = compiled
         self.threads = threads or os.cpu_count() or 1
-        precision = compiled.precision
-        updates = [
-            registry.update_kernel(k.model, precision, k.n_constants, k.per_neuron) for k in compiled.neuron_kernels
-        ]
-        resets = [
-            registry.reset_kernel(k.model, precision, k.n_constants, k.per_neuron) for k in compiled.neuron_kernels
-        ]
-        nothing = registry.no_reset(precision)
-        deliveries = [registry.delivery_kernel(name, precision, graded) for name, graded in compiled.delivery_kernels]
-        spare = registry.delivery_kernel("dense", precision, False)
+        precision, kinds = compiled.precision, compiled.neuron_kinds
         self._kernels = (
-            _padded(updates, updates[0]),
-            _padded([reset or nothing for reset in resets], nothing),
-            _padded(deliveries, spare),
+            _padded([registry.update_kernel(kind, precision) for kind in kinds]),
+            _padded([registry.reset_kernel(kind, precision) for kind in kinds]),
+            _padded(
+                [registry.delivery_kernel(name, precision, graded) for name, graded in compiled.deliveries or _SPARE]
+            ),
         )
 
     def advance(
@@ -136,6 +133,6 @@ class _Scratch:
         )
 
 
-def _padded(kernels: list[Any], spare: Any) -> tuple[Any, ...]:
-    slots = -(-max(len(kernels), 1) // _KERNEL_SLOTS) * _KERNEL_SLOTS
-    return tuple(kernels + [spare] * (slots - len(kernels)))
+def _padded(kernels: list[Any]) -> tuple[Any, ...]:
+    slots = -(-len(kernels) // _KERNEL_SLOTS) * _KERNEL_SLOTS
+    return tuple(kernels + kernels[:1] * (slots - len(kernels)))

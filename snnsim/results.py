@@ -62,7 +62,7 @@ class Result:
     @property
     def times(self) -> NDArray[np.float64]:
         """The start of each step in ms, shape (steps,)."""
-        return np.arange(self.start, self.stop) * self.dt
+        return np.arange(self.start, self.stop, dtype=np.float64) * self.dt
 
     def v(self, population: str) -> NDArray[np.floating]:
         """Return the recorded potentials (mV) of a population, shape (copies, steps, neurons)."""

@@ -1,6 +1,5 @@
 """The simulator: a network, a number of independent copies, a precision and a backend."""
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import RecorderColumn as Rec
 from snnsim_models import SpikeArray
 
-from ._errors import NetworkError, SimulationError
+from ._errors import SimulationError
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
 from .network import Network, Population

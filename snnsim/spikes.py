@@ -88,7 +88,7 @@ class SpikeTrain:
     @property
     def times(self) -> NDArray[np.float64]:
         """Spike times in ms, shape (spikes,)."""
-        return self.steps * self.dt
+        return self.steps.astype(np.float64) * self.dt
 
     @property
     def duration(self) -> float:

@@ -8,7 +8,7 @@ import types as python_types
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit, types
@@ -18,13 +18,10 @@ from snnsim_models import Model, SpikeArray
 from . import loop, neurons, propagation
 from ._jit import jit
 
-__all__ = ["CONNECTIVITIES", "PRECISIONS", "advance", "delivery_kernel", "reset_kernel", "update_kernel"]
+__all__ = ["PRECISIONS", "NeuronKind", "advance", "delivery_kernel", "reset_kernel", "update_kernel"]
 
 PRECISIONS: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
 """Names of the precisions in which states, constants and weights are kept."""
-
-CONNECTIVITIES = ("dense", "sparse", "convolution")
-"""Names of the delivery loops."""
 
 # Numba calls first-class functions experimental each time that the run loop compiles; tests cover what is used of them here.
 warnings.filterwarnings("ignore", "First-class function type", NumbaExperimentalFeatureWarning)
@@ -118,42 +115,48 @@ def _store(x: Any, i: Any, values: Any) -> None:
 _LOAD = (_load0, _load1, _load2, _load3, _load4, _load5, _load6, _load7, _load8)
 
 
-def _model_names(model: type[Model], scalar: Any, n_constants: int) -> dict[str, Any]:
-    n_states = len(model.STATES)
+class NeuronKind(NamedTuple):
+    """What populations must share to be served by one kernel: model, number of constants, whether these are per neuron."""
+
+    model: type[Model]
+    n_constants: int
+    per_neuron: bool
+
+
+def _model_names(kind: NeuronKind, scalar: Any) -> dict[str, Any]:
+    n_states = len(kind.model.STATES)
     return {
-        "scalar": scalar, "load": _LOAD[n_states], "store": _store, "unpack": _LOAD[n_constants], "N_STATES": n_states,
-        "N_CONSTANTS": n_constants,
-    }  # fmt: skip
+        "scalar": scalar,
+        "load": _LOAD[n_states],
+        "store": _store,
+        "unpack": _LOAD[kind.n_constants],
+        "N_STATES": n_states,
+        "N_CONSTANTS": kind.n_constants,
+    }
 
 
 @cache
-def update_kernel(model: type[Model], precision: str, n_constants: int, per_neuron: bool) -> Any:
-    """Return the compiled update loop of a model; ``per_neuron`` where its constants are given per neuron."""
+def update_kernel(kind: NeuronKind, precision: str) -> Any:
+    """Return the compiled update loop of a kind of population."""
     signature = _update_signature(precision)
-    if issubclass(model, SpikeArray):
+    if issubclass(kind.model, SpikeArray):
         return _bind(neurons.list_train, f"list_train_{precision}", signature)
-    if model.STOCHASTIC:
+    if kind.model.STOCHASTIC:
         template = neurons.update_stochastic
     else:
-        template = neurons.update_per_neuron if per_neuron else neurons.update_uniform
-    name = f"{template.__name__}_{model.__name__}_{precision}"
-    return _bind(template, name, signature, **_model_names(model, model.UPDATE, n_constants))
+        template = neurons.update_per_neuron if kind.per_neuron else neurons.update_uniform
+    name = f"{template.__name__}_{kind.model.__name__}_{precision}"
+    return _bind(template, name, signature, **_model_names(kind, kind.model.UPDATE))
 
 
 @cache
-def reset_kernel(model: type[Model], precision: str, n_constants: int, per_neuron: bool) -> Any:
-    """Return the compiled reset loop of a model, or None where a spike resets nothing."""
-    if model.RESET is None:
-        return None
-    template = neurons.reset_per_neuron if per_neuron else neurons.reset_uniform
-    name = f"{template.__name__}_{model.__name__}_{precision}"
-    return _bind(template, name, _reset_signature(precision), **_model_names(model, model.RESET, n_constants))
-
-
-@cache
-def no_reset(precision: str) -> Any:
-    """Return a reset kernel that does nothing: it fills unused places."""
-    return _bind(_nothing, f"reset_nothing_{precision}", _reset_signature(precision))
+def reset_kernel(kind: NeuronKind, precision: str) -> Any:
+    """Return the compiled reset loop of a kind of population; it does nothing where a spike resets nothing."""
+    if kind.model.RESET is None:
+        return _bind(_nothing, f"reset_nothing_{precision}", _reset_signature(precision))
+    template = neurons.reset_per_neuron if kind.per_neuron else neurons.reset_uniform
+    name = f"{template.__name__}_{kind.model.__name__}_{precision}"
+    return _bind(template, name, _reset_signature(precision), **_model_names(kind, kind.model.RESET))
 
 
 def _nothing(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
@@ -162,7 +165,7 @@ def _nothing(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -
 
 @cache
 def delivery_kernel(connectivity: str, precision: str, graded: bool) -> Any:
-    """Return the compiled delivery loop for one of CONNECTIVITIES, for spikes or for graded events."""
+    """Return the compiled delivery loop for "dense", "sparse" or "convolution", for spikes or for graded events."""
     template = getattr(propagation, f"deliver_{connectivity}")
     kind = "graded" if graded else "spike"
     names = {"payload": getattr(propagation, f"{kind}_payload"), "scaled": getattr(propagation, f"{kind}_scaled")}
