@@ -43,59 +43,110 @@ def list_flagged(flags: Any, n: Any, spikes: Any) -> Any:
     return count
 
 
-# The names that the templates below use but do not define are bound by the registry, for each model and number of states:
-# scalar (the model's function), load and store (states of a neuron), unpack (its constants), N_STATES, N_CONSTANTS.
+# Free names of the templates, bound by the registry for each model: scalar is its function; state_rows, state_of and store
+# reach its states, constant_rows and constants_of its constants (see tuples.py).
 scalar: Any
-load: Any
+state_rows: Any
+state_of: Any
 store: Any
-unpack: Any
-N_STATES: int
-N_CONSTANTS: int
+constant_rows: Any
+constants_of: Any
+
+
+def sweep_uniform(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any) -> None:
+    """Template: advance every neuron; all have the same constants. A function of its own, or it would not vectorise."""
+    for i in range(n):
+        new, hold, spike = scalar(state_of(rows, i), held[i], now, c)
+        store(rows, i, new)
+        held[i] = hold
+        flags[i] = spike
+
+
+def sweep_per_neuron(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any) -> None:
+    """Template: advance every neuron; each has constants of its own."""
+    for i in range(n):
+        new, hold, spike = scalar(state_of(rows, i), held[i], now, constants_of(c, i))
+        store(rows, i, new)
+        held[i] = hold
+        flags[i] = spike
+
+
+def sweep_stochastic(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any, words: Any) -> None:
+    """Template: advance every neuron with a random number and constants of its own."""
+    for i in range(n):
+        new, hold, spike = scalar(state_of(rows, i), held[i], now, uniform(words[i]), constants_of(c, i))
+        store(rows, i, new)
+        held[i] = hold
+        flags[i] = spike
+
+
+sweep: Any  # one of the above, bound and compiled
 
 
 def update_uniform(
-    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
-    seed: Any, train_pointers: Any, train_neurons: Any,
-) -> Any:  # fmt: skip
+    step: Any,
+    copy: Any,
+    sample: Any,
+    row: Any,
+    state: Any,
+    held: Any,
+    flags: Any,
+    spikes: Any,
+    constants: Any,
+    words: Any,
+    seed: Any,
+    train_pointers: Any,
+    train_neurons: Any,
+) -> Any:
     """Template: every neuron has the same constants."""
     n = row[_SIZE]
-    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
-    c = unpack(constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS].reshape((N_CONSTANTS, 1)), 0)
-    now = np.int32(step)
-    for i in range(n):
-        new, held[i], flags[i] = scalar(load(x, i), held[i], now, c)
-        store(x, i, new)
+    c = constants_of(constant_rows(constants, row[_CONSTANTS], 1), 0)
+    sweep(state_rows(state, row[_STATE], n), n, held, flags, np.int32(step), c)
     return list_flagged(flags, n, spikes)
 
 
 def update_per_neuron(
-    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
-    seed: Any, train_pointers: Any, train_neurons: Any,
-) -> Any:  # fmt: skip
+    step: Any,
+    copy: Any,
+    sample: Any,
+    row: Any,
+    state: Any,
+    held: Any,
+    flags: Any,
+    spikes: Any,
+    constants: Any,
+    words: Any,
+    seed: Any,
+    train_pointers: Any,
+    train_neurons: Any,
+) -> Any:
     """Template: every neuron has constants of its own."""
     n = row[_SIZE]
-    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
-    c = constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS * n].reshape((N_CONSTANTS, n))
-    now = np.int32(step)
-    for i in range(n):
-        new, held[i], flags[i] = scalar(load(x, i), held[i], now, unpack(c, i))
-        store(x, i, new)
+    c = constant_rows(constants, row[_CONSTANTS], n)
+    sweep(state_rows(state, row[_STATE], n), n, held, flags, np.int32(step), c)
     return list_flagged(flags, n, spikes)
 
 
 def update_stochastic(
-    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
-    seed: Any, train_pointers: Any, train_neurons: Any,
-) -> Any:  # fmt: skip
-    """Template: a random number per neuron and step; constants per neuron."""
+    step: Any,
+    copy: Any,
+    sample: Any,
+    row: Any,
+    state: Any,
+    held: Any,
+    flags: Any,
+    spikes: Any,
+    constants: Any,
+    words: Any,
+    seed: Any,
+    train_pointers: Any,
+    train_neurons: Any,
+) -> Any:
+    """Template: every neuron has a random number per step and constants of its own."""
     n = row[_SIZE]
-    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
-    c = constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS * n].reshape((N_CONSTANTS, n))
-    now = np.int32(step)
+    c = constant_rows(constants, row[_CONSTANTS], n)
     fill_words(words, n, seed, step, row[_NEURON], sample)
-    for i in range(n):
-        new, held[i], flags[i] = scalar(load(x, i), held[i], now, uniform(words[i]), unpack(c, i))
-        store(x, i, new)
+    sweep(state_rows(state, row[_STATE], n), n, held, flags, np.int32(step), c, words)
     return list_flagged(flags, n, spikes)
 
 
@@ -116,17 +167,15 @@ def list_train(
 
 def reset_uniform(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
     """Template: reset the neurons that spiked; all have the same constants."""
-    n = row[_SIZE]
-    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
-    c = unpack(constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS].reshape((N_CONSTANTS, 1)), 0)
+    rows = state_rows(state, row[_STATE], row[_SIZE])
+    c = constants_of(constant_rows(constants, row[_CONSTANTS], 1), 0)
     for q in range(n_spikes):
-        store(x, spikes[q], scalar(load(x, spikes[q]), c))
+        store(rows, spikes[q], scalar(state_of(rows, spikes[q]), c))
 
 
 def reset_per_neuron(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
     """Template: reset the neurons that spiked; each has constants of its own."""
-    n = row[_SIZE]
-    x = state[row[_STATE] : row[_STATE] + N_STATES * n].reshape((N_STATES, n))
-    c = constants[row[_CONSTANTS] : row[_CONSTANTS] + N_CONSTANTS * n].reshape((N_CONSTANTS, n))
+    rows = state_rows(state, row[_STATE], row[_SIZE])
+    c = constant_rows(constants, row[_CONSTANTS], row[_SIZE])
     for q in range(n_spikes):
-        store(x, spikes[q], scalar(load(x, spikes[q]), unpack(c, spikes[q])))
+        store(rows, spikes[q], scalar(state_of(rows, spikes[q]), constants_of(c, spikes[q])))

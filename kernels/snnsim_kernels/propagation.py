@@ -135,23 +135,26 @@ def deliver_convolution(
 
     Pointers hold the number of nonzero weights per tap (channel in, y, x).
     """
-    channels_in, width_in = row[_CHANNELS_IN], row[_WIDTH_IN]
+    # Read here what the loops need: a store to the state might alias the row, and it would be read again for every tap.
+    channels_in, width_in, first = row[_CHANNELS_IN], row[_WIDTH_IN], row[_FIRST]
     kernel, stride, channels_out = row[_KERNEL], row[_STRIDE], row[_CHANNELS_OUT]
+    height_out, width_out, values = row[_HEIGHT_OUT], row[_WIDTH_OUT], row[_PAYLOAD]
+    target, counts, shared = state[row[_TARGET] :], pointers[row[_POINTERS] :], weights[row[_WEIGHTS] :]
     start, stop = _own(row, spikes, n_spikes)
     events = 0
     for q in range(start, stop):
-        j = spikes[q] - row[_FIRST]
-        channel, x, y = j % channels_in, j // channels_in % width_in, j // (channels_in * width_in)
-        y_low, y_high = _reach(y, kernel, stride, row[_HEIGHT_OUT])
-        x_low, x_high = _reach(x, kernel, stride, row[_WIDTH_OUT])
-        amount = payload(state, row[_PAYLOAD] + spikes[q])
+        j = spikes[q] - first
+        position = j // channels_in
+        channel, x, y = j - position * channels_in, position % width_in, position // width_in
+        y_low, y_high = _reach(y, kernel, stride, height_out)
+        x_low, x_high = _reach(x, kernel, stride, width_out)
+        amount = payload(state, values + spikes[q])
         for oy in range(y_low, y_high):
             for ox in range(x_low, x_high):
                 tap = (channel * kernel + y - oy * stride) * kernel + x - ox * stride
-                events += pointers[row[_POINTERS] + tap]
-                t = row[_TARGET] + (oy * row[_WIDTH_OUT] + ox) * channels_out
-                target = state[t : t + channels_out]
-                shared = weights[row[_WEIGHTS] + tap * channels_out : row[_WEIGHTS] + (tap + 1) * channels_out]
+                events += counts[tap]
+                t, w = (oy * width_out + ox) * channels_out, tap * channels_out
+                into, taps = target[t : t + channels_out], shared[w : w + channels_out]
                 for i in range(channels_out):
-                    target[i] += scaled(shared[i], amount)
+                    into[i] += scaled(taps[i], amount)
     return events

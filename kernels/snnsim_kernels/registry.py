@@ -11,12 +11,13 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.core.errors import NumbaExperimentalFeatureWarning
 from snnsim_models import Model, SpikeArray
 
 from . import loop, neurons, propagation
 from ._jit import jit
+from .tuples import LOAD, ROWS, STORE
 
 __all__ = ["PRECISIONS", "NeuronKind", "advance", "delivery_kernel", "reset_kernel", "update_kernel"]
 
@@ -60,61 +61,6 @@ def _bind(template: Callable[..., Any], name: str, signature: Any, **names: Any)
     return jit(signature)(bound)
 
 
-# Numba has no tuple comprehension, so reading and writing K rows is spelled out for each K that a model has.
-@njit
-def _load1(x: Any, i: Any) -> Any:
-    return (x[0, i],)
-
-
-@njit
-def _load2(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i]
-
-
-@njit
-def _load3(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i], x[2, i]
-
-
-@njit
-def _load4(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i], x[2, i], x[3, i]
-
-
-@njit
-def _load5(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i]
-
-
-@njit
-def _load6(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i]
-
-
-@njit
-def _load7(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i], x[6, i]
-
-
-@njit
-def _load8(x: Any, i: Any) -> Any:
-    return x[0, i], x[1, i], x[2, i], x[3, i], x[4, i], x[5, i], x[6, i], x[7, i]
-
-
-@njit
-def _load0(x: Any, i: Any) -> Any:
-    return ()
-
-
-@njit
-def _store(x: Any, i: Any, values: Any) -> None:
-    for k in range(len(values)):
-        x[k, i] = values[k]
-
-
-_LOAD = (_load0, _load1, _load2, _load3, _load4, _load5, _load6, _load7, _load8)
-
-
 class NeuronKind(NamedTuple):
     """What populations must share to be served by one kernel: model, number of constants, whether these are per neuron."""
 
@@ -127,11 +73,11 @@ def _model_names(kind: NeuronKind, scalar: Any) -> dict[str, Any]:
     n_states = len(kind.model.STATES)
     return {
         "scalar": scalar,
-        "load": _LOAD[n_states],
-        "store": _store,
-        "unpack": _LOAD[kind.n_constants],
-        "N_STATES": n_states,
-        "N_CONSTANTS": kind.n_constants,
+        "state_rows": ROWS[n_states],
+        "state_of": LOAD[n_states],
+        "store": STORE[n_states],
+        "constant_rows": ROWS[kind.n_constants],
+        "constants_of": LOAD[kind.n_constants],
     }
 
 
@@ -142,11 +88,15 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
     if issubclass(kind.model, SpikeArray):
         return _bind(neurons.list_train, f"list_train_{precision}", signature)
     if kind.model.STOCHASTIC:
-        template = neurons.update_stochastic
+        sweep, update = neurons.sweep_stochastic, neurons.update_stochastic
+    elif kind.per_neuron:
+        sweep, update = neurons.sweep_per_neuron, neurons.update_per_neuron
     else:
-        template = neurons.update_per_neuron if kind.per_neuron else neurons.update_uniform
-    name = f"{template.__name__}_{kind.model.__name__}_{precision}"
-    return _bind(template, name, signature, **_model_names(kind, kind.model.UPDATE))
+        sweep, update = neurons.sweep_uniform, neurons.update_uniform
+    names = _model_names(kind, kind.model.UPDATE)
+    suffix = f"{kind.model.__name__}_{precision}"
+    loop = _bind(sweep, f"{sweep.__name__}_{suffix}", None, **names)
+    return _bind(update, f"{update.__name__}_{suffix}", signature, sweep=loop, **names)
 
 
 @cache

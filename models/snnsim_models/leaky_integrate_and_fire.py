@@ -31,12 +31,13 @@ def _update(state: Any, held: Any, step: Any, constants: Any) -> Any:
     v, i = state
     decay, rest, gain, threshold, v_reset, refractory = constants[:6]
     # A positive count means that all input since the spike fell into refractoriness (or into the step of the spike).
-    v = v_reset if held > 0 else v
-    free = held <= 1
-    v = decay * v + (rest + gain * i) if free else v
-    spike = free & (v > threshold)
-    left = np.int32(held - 1) if held > 0 else np.int32(0)
-    return (v, i), np.int32(refractory) if spike else left, spike
+    start = v_reset if held > 0 else v
+    moved = decay * start + (rest + gain * i)
+    v = moved if held <= 1 else start
+    spike = (held <= 1) & (v > threshold)
+    left = np.int32(held - np.int32(held > 0))
+    hold = np.int32(refractory)
+    return (v, i), hold if spike else left, spike
 
 
 @njit

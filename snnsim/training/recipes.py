@@ -166,24 +166,35 @@ def _large_images(dataset: Dataset) -> list[Recipe]:
         )
     ]
     for hidden in ("32", "64", "128", "256", "512"):
-        recipes.append(Recipe(f"{n}-{hidden}-{classes}", augmentation=augmentation, teacher=teacher))
-    for units, in_weights, out_weights in ((144, 4500, 80), (256, 12000, 150)):
+        recipes.append(
+            Recipe(
+                f"{n}-{hidden}-{classes}",
+                epochs=32,
+                learning_rate=8e-3,
+                augmentation=augmentation,
+                teacher=teacher,
+            )
+        )
+    # The strongest opponents skip zeros: weights into the hidden layer for 784 pixels, and out of it for each class.
+    for units, in_weights, out_weights in ((128, 3000, 60), (144, 4500, 80), (256, 12000, 150), (512, 30000, 250)):
         recipes.append(
             Recipe(
                 f"{n}-{units}-{classes}-pruned",
+                epochs=40,
+                learning_rate=1e-2,
                 augmentation=augmentation,
                 teacher=teacher,
-                distillation=0.7,
                 nonzero=(in_weights * n // 784, out_weights * classes),
-                activity_l1=1e-4,
+                activity_l1=5e-5,
             )
         )
     for hidden in ("4c5s2-8c5s2", "6c5s2-12c5s2", "12c5s3-24c3s1", "12c5s2-32c5s2"):
         recipes.append(
             Recipe(
                 f"{n}-{hidden}-{classes}",
+                epochs=30,
                 batch_size=125,
-                learning_rate=6e-3,
+                learning_rate=1e-2,
                 augmentation=augmentation,
                 teacher=teacher,
             )
@@ -199,7 +210,7 @@ def _small_images(dataset: Dataset) -> list[Recipe]:
     recipes = [
         Recipe(
             teacher,
-            epochs=60,
+            epochs=120,
             batch_size=50,
             learning_rate=2e-3,
             batch_norm=False,
@@ -214,10 +225,23 @@ def _small_images(dataset: Dataset) -> list[Recipe]:
         recipes.append(
             Recipe(
                 f"{n}-{hidden}-{classes}",
-                epochs=60,
+                epochs=120,
                 batch_size=50,
+                learning_rate=2e-2,
                 augmentation=augmentation,
                 teacher=teacher,
             )
         )
+    recipes.append(
+        Recipe(
+            f"{n}-64-{classes}-pruned",
+            epochs=120,
+            batch_size=50,
+            learning_rate=2e-2,
+            augmentation=augmentation,
+            teacher=teacher,
+            nonzero=(15 * n, 30 * classes),
+            activity_l1=5e-5,
+        )
+    )
     return recipes

@@ -1,0 +1,46 @@
+# The two commands of the README (demo, test) and what a developer needs. Everything runs in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= out
+
+.PHONY: demo test check lint format weights clean
+
+demo: $(VENV)/.demo  ## install and run the main job: figure, table and report under $(OUT)
+	$(BIN)/snnsim mnist --out $(OUT)
+
+test: $(VENV)/.dev  ## install and run the whole test suite
+	$(BIN)/python -m pytest --durations=10
+
+check: lint test
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+weights: $(VENV)/.dev  ## train all shipped weights anew (about 15 minutes on two cores)
+	$(BIN)/snnsim train --dataset mnist --out snnsim/weights/mnist
+	$(BIN)/snnsim train --dataset digits --out snnsim/weights/digits
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \
+	  f"snnsim needs Python 3.11 to 3.13, $(PYTHON) is {v[0]}.{v[1]}: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# constraints.txt pins what the tests compare figures with; the user's range stays open.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@ $(VENV)/.demo
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

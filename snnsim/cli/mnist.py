@@ -1,0 +1,144 @@
+"""``snnsim mnist``: the main job, from images to the accuracy-versus-operations figure."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from snnsim.cli._console import clear_errors, tell
+
+# The imports of a command that runs stand in its functions: NumPy and Numba would make --help wait a second.
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from snnsim.ann import Ann
+    from snnsim.datasets import Dataset
+
+Data = Annotated[Path | None, typer.Option(help="Folder of four IDX files; an error where it cannot be used.")]
+DatasetName = Annotated[str, typer.Option("--dataset", help="auto, mnist, fashion, kmnist or digits.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
+
+
+def mnist(
+    data: Data = None,
+    dataset: DatasetName = "auto",
+    out: Annotated[Path, typer.Option(help="Result folder; an interrupted run in it is resumed.")] = Path("out"),
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N test and validation images.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of random encoders, and of training where it is needed.")] = 0,
+    batch: Annotated[int, typer.Option(min=1, help="Images simulated together; changes speed, no figure.")] = 500,
+    jobs: Jobs = None,
+    code: Annotated[
+        list[str] | None, typer.Option(help="Spike code, repeatable: rate, ttfs, poisson, current.")
+    ] = None,
+    network: Annotated[list[str] | None, typer.Option(help="Only this ANN, repeatable, as 784-128-10.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Folder of .npz weights instead of the shipped ones.")] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print results.json on stdout, and nothing else there.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete an earlier run in the result folder first.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no table.")] = False,
+) -> None:
+    """Run every ANN and its spiking twins over the test set; write figure, report and results.
+
+    Exit codes: 0 done, 2 an error, 130 interrupted (what had finished is kept, the same command goes on from there).
+    """
+    with clear_errors(f"interrupted; what had finished is in {out}, and the same command goes on from there"):
+        from snnsim.comparison import compare
+        from snnsim.datasets import load
+
+        loaded = load(dataset, data, progress=not quiet)
+        if loaded.notice:
+            tell(loaded.notice)
+        codes = code or ["rate", "ttfs"]
+        anns = _networks(loaded, codes, out, weights, network, limit=limit, seed=seed, force=force, quiet=quiet)
+        results = compare(
+            loaded, anns, codes, out, limit=limit, seed=seed, batch=batch, jobs=jobs, force=force, progress=not quiet
+        )
+    if json_:
+        typer.echo(json.dumps(results))
+    elif not quiet:
+        _print(results, out)
+
+
+def _networks(
+    dataset: "Dataset",
+    codes: "Sequence[str]",
+    out: Path,
+    weights: Path | None,
+    names: list[str] | None,
+    *,
+    limit: int | None,
+    seed: int,
+    force: bool,
+    quiet: bool,
+) -> "list[Ann]":
+    """The ANNs to compare: those in `weights`, else those shipped for these very data, else newly trained ones."""
+    from snnsim.ann import Ann, shipped
+    from snnsim.comparison.pipeline import describe
+    from snnsim.comparison.store import refuse
+
+    if weights:
+        paths = sorted(weights.glob("*.npz"))
+        return _chosen([Ann.load(path) for path in paths], names, f"in {weights}")
+    known = [ann for ann in shipped(dataset.name) if _trained_on(ann, dataset)]
+    if known:
+        return _chosen(known, names, f"among those shipped for {dataset.name}")
+    # Better refused now than after an hour of training.
+    refuse(out, describe(dataset, codes, limit, seed), force=force)
+    return _train(dataset, out / "weights", names, seed, quiet)
+
+
+def _train(dataset: "Dataset", folder: Path, names: list[str] | None, seed: int, quiet: bool) -> "list[Ann]":
+    from snnsim.ann import Ann
+    from snnsim.training import baselines, train_all
+
+    wanted = names or [recipe.name for recipe in baselines(dataset)]
+    paths = {name: folder / f"{name}.npz" for name in wanted}
+    missing = []
+    for name, path in paths.items():
+        ann = Ann.load(path) if path.exists() else None
+        if ann is None or not _trained_on(ann, dataset) or ann.provenance.get("seed") != seed:
+            missing.append(name)
+    if missing:
+        tell(f"no shipped weights were trained on these data ({dataset.name}): training {len(missing)} into {folder}")
+        train_all(dataset, folder, seed=seed, only=missing, progress=not quiet)
+    return [Ann.load(path) for path in paths.values()]
+
+
+def _trained_on(ann: "Ann", dataset: "Dataset") -> bool:
+    source = ann.provenance.get("dataset")
+    return isinstance(source, dict) and source.get("md5") == dataset.md5
+
+
+def _chosen(anns: "list[Ann]", names: list[str] | None, where: str) -> "list[Ann]":
+    from snnsim._errors import AnnError
+
+    known = {ann.name: ann for ann in anns}
+    if not known:
+        raise AnnError(f"there are no .npz weights {where}")
+    for name in names or ():
+        if name not in known:
+            raise AnnError(f"no network {name!r} {where}; there are {', '.join(known)}")
+    return [known[name] for name in names] if names else anns
+
+
+def _print(results: dict[str, Any], out: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from snnsim.comparison import LEVEL_COLUMNS, level_rows
+
+    dataset = results["dataset"]
+    first, *others = zip(LEVEL_COLUMNS, *level_rows(results), strict=True)
+    # One column per level: three are legible in a terminal of 80 characters, the report's nine are not.
+    table = Table(title=f"{dataset['name']}, {dataset['n_test']:,} test images")
+    for column in first:
+        table.add_column(column, overflow="fold")
+    for row in others:
+        if any(row[1:]):
+            table.add_row(*row)
+    console = Console()
+    console.print(table)
+    console.print(f"report: {out / 'report.md'}", highlight=False, soft_wrap=True)
+    console.print(f"figure: {out / 'accuracy_vs_ops.png'}", highlight=False, soft_wrap=True)

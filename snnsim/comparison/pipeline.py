@@ -1,0 +1,321 @@
+"""Every ANN and every spiking network made from it, over validation and test images, into one result folder."""
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from functools import cached_property, partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from snnsim import __version__
+from snnsim._errors import SnnsimError
+from snnsim.ann import Ann
+from snnsim.comparison import progress as _progress
+from snnsim.comparison.candidates import at_levels, candidates
+from snnsim.comparison.curves import COUNTERS, Readout, anytime, early_exit, exit_thresholds
+from snnsim.comparison.energy import ann_energy, critics, snn_energy
+from snnsim.comparison.environment import environment
+from snnsim.comparison.figure import save_figure
+from snnsim.comparison.report import points_csv, report
+from snnsim.comparison.store import Store, to_json, write
+from snnsim.conversion import CODES, SpikingTwin, convert
+from snnsim.datasets import Dataset
+
+CALIBRATION_IMAGES = 10_000
+"""Conversion sees this many training images, the first, or all where there are fewer."""
+
+# Images simulated at once are reduced to decisions, margins and counts before the next ones: bounds the memory.
+_CHUNK = 2000
+
+
+def compare(
+    dataset: Dataset,
+    anns: Sequence[Ann],
+    codes: Sequence[str],
+    out: str | PathLike[str],
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    batch: int = 500,
+    jobs: int | None = None,
+    force: bool = False,
+    progress: bool | _progress.Report = True,
+) -> dict[str, Any]:
+    """Run every ANN and its spiking twins and write results, points, figure and report to a folder.
+
+    What is finished is kept at once; a second run with the same folder goes on from there. An interrupt
+    (KeyboardInterrupt) is passed on after the results so far are written, marked as incomplete.
+
+    Parameters
+    ----------
+    dataset
+        Images and labels; conversion is calibrated on training, operating points are fixed on validation, and
+        everything is reported on test images.
+    anns
+        Networks with as many inputs as the images have pixels, names all different.
+    codes
+        Spike codes of `snnsim.conversion.CODES`.
+    out
+        Result folder; made where missing. It may hold an earlier run of the same options, data and version.
+    limit
+        Use only the first `limit` validation and test images, at least 1.
+    seed
+        Of the random encoders.
+    batch
+        Images simulated together. Like `jobs`, it changes speed and memory, and no figure.
+    jobs
+        Threads, all cores where None.
+    force
+        Delete the files of an earlier run in `out` first.
+    progress
+        A bar on stderr, or a function called with the network's name, the images finished and the images in all.
+
+    Returns
+    -------
+    The content of `results.json`.
+
+    Raises
+    ------
+    ResultsError
+        `out` holds another run or foreign files.
+    SnnsimError
+        Networks or options that do not fit.
+    """
+    out = Path(out)
+    _check(dataset, anns, codes, limit, batch, jobs)
+    run = describe(dataset, codes, limit, seed) | {"networks": {ann.name: _digest(ann) for ann in anns}}
+    store = Store(out, run, force=force)
+    images = _Images(dataset, limit)
+    total = images.n * len(anns) * len(codes)
+    ann_parts: list[dict[str, Any]] = []
+    snn_parts: list[dict[str, Any]] = []
+    shown = _progress.bar() if progress is True else nullcontext(progress or _progress.silent)
+    try:
+        with shown as tell:
+            for ann in anns:
+                ann_parts.append(_kept(store, "ann", ann.name, partial(_run_ann, ann, images)))
+                for code in codes:
+                    before = images.n * len(snn_parts)
+                    tell(f"{ann.name} {code}", before, total)
+                    advance = partial(_advance, tell, f"{ann.name} {code}", before, total)
+                    simulate = partial(_run_snn, ann, code, images, seed, batch, jobs, advance)
+                    snn_parts.append(_kept(store, "snn", f"{ann.name} {code}", simulate))
+                    advance(images.n)
+    except KeyboardInterrupt:
+        _write(out, _results(run, images, ann_parts, snn_parts, complete=False))
+        raise
+    results = _results(run, images, ann_parts, snn_parts, complete=True)
+    _write(out, results)
+    return results
+
+
+def describe(dataset: Dataset, codes: Sequence[str], limit: int | None, seed: int) -> dict[str, Any]:
+    """What a run must share with the one that it resumes, but for the networks."""
+    return {
+        "schema": 1,
+        "snnsim": __version__,
+        "dataset": {"name": dataset.name, "md5": dataset.md5},
+        "limit": limit,
+        "seed": seed,
+        "codes": list(codes),
+    }
+
+
+class _Images:
+    """The images of a comparison as pixels, made when first needed: a run that only resumes needs none."""
+
+    def __init__(self, dataset: Dataset, limit: int | None) -> None:
+        self.validation = dataset.validation.first(limit) if limit else dataset.validation
+        self.test = dataset.test.first(limit) if limit else dataset.test
+        self.n = len(self.validation) + len(self.test)
+        self._train = dataset.train
+
+    @cached_property
+    def calibration(self) -> npt.NDArray[np.float32]:
+        return self._train.first(CALIBRATION_IMAGES).pixels
+
+    @cached_property
+    def validation_pixels(self) -> npt.NDArray[np.float32]:
+        return self.validation.pixels
+
+    @cached_property
+    def test_pixels(self) -> npt.NDArray[np.float32]:
+        return self.test.pixels
+
+
+def _run_ann(ann: Ann, images: _Images) -> dict[str, Any]:
+    labels = images.test.labels
+    entry = {
+        "name": ann.name,
+        "layers": ann.widths,
+        "accuracy": int(np.count_nonzero(ann.logits(images.test_pixels).argmax(axis=1) == labels)) / len(labels),
+        "dense_macs": ann.dense_macs,
+        "effective_macs": int(ann.effective_macs(images.test_pixels).sum()) / len(labels),
+        "parameters": ann.n_parameters,
+    }
+    return entry | {"energy": ann_energy(entry)}
+
+
+def _run_snn(
+    ann: Ann, code: str, images: _Images, seed: int, batch: int, jobs: int | None, advance: Callable[[int], None]
+) -> dict[str, Any]:
+    twin = convert(ann, code, calibration=images.calibration)
+    n_validation = len(images.validation)
+    readout = _simulate(twin, images.validation_pixels, seed, batch, jobs, advance)
+    thresholds = exit_thresholds(readout)
+    labels = images.validation.labels
+    validation = anytime(readout, labels), early_exit(readout, labels, thresholds)
+    readout = _simulate(twin, images.test_pixels, seed, batch, jobs, lambda done: advance(n_validation + done))
+    labels = images.test.labels
+    curve = _beside(anytime(readout, labels), validation[0])
+    exits = _beside(early_exit(readout, labels, thresholds), validation[1])
+    last = curve[-1]
+    return {
+        "name": twin.name,
+        "source": ann.name,
+        "code": code,
+        "neurons": twin.n_neurons,
+        "synapses": twin.n_synapses,
+        "steps": twin.n_steps,
+        "accuracy": last["accuracy"],
+        "validation_accuracy": last["validation_accuracy"],
+        **{name: last[name] for name in COUNTERS},
+        "energy": snn_energy(last),
+        "critics": critics(last, synapses=twin.n_synapses, neurons=twin.n_neurons),
+        "curve": curve,
+        "early_exit": exits,
+    }
+
+
+def _simulate(
+    twin: SpikingTwin,
+    pixels: npt.NDArray[np.float32],
+    seed: int,
+    batch: int,
+    jobs: int | None,
+    advance: Callable[[int], None],
+) -> Readout:
+    readouts = []
+    for first in range(0, len(pixels), _CHUNK):
+        finished = 0
+
+        def count(done: int, first: int = first) -> None:
+            nonlocal finished
+            finished += done
+            advance(first + finished)
+
+        responses = twin.run(
+            pixels[first : first + _CHUNK],
+            seed=seed,
+            first_sample=first,
+            threads=jobs,
+            batch=batch,
+            progress=count,
+        )
+        readouts.append(Readout.of(responses))
+    return Readout.concatenate(readouts)
+
+
+def _beside(test: list[dict[str, Any]], validation: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Test points with the cost and accuracy of the same points on validation, on which candidates are chosen."""
+    return [
+        point | {"validation_ops": other["ops"], "validation_accuracy": other["accuracy"]}
+        for point, other in zip(test, validation, strict=True)
+    ]
+
+
+def _kept(store: Store, kind: str, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The part from the folder, or computed and kept there; `wall_s` is the seconds that it took at the time."""
+    part = store.read(kind, name)
+    if part is None:
+        begun = time.perf_counter()
+        entry = compute()
+        part = {"wall_s": time.perf_counter() - begun, "entry": entry}
+        store.add(kind, name, part)
+    return part
+
+
+def _advance(tell: _progress.Report, name: str, before: int, total: int, done: int) -> None:
+    tell(name, before + done, total)
+
+
+def _results(
+    run: dict[str, Any],
+    images: _Images,
+    ann_parts: list[dict[str, Any]],
+    snn_parts: list[dict[str, Any]],
+    *,
+    complete: bool,
+) -> dict[str, Any]:
+    anns = [part["entry"] for part in ann_parts]
+    by_name = {ann["name"]: ann for ann in anns}
+    snns = [
+        part["entry"] | {"accuracy_loss": by_name[part["entry"]["source"]]["accuracy"] - part["entry"]["accuracy"]}
+        for part in snn_parts
+    ]
+    at, per_network_at = at_levels(anns, snns)
+    return {
+        "schema": run["schema"],
+        "complete": complete,
+        "dataset": run["dataset"]
+        | {"n_validation": len(images.validation), "n_test": len(images.test), "limit": run["limit"]},
+        "environment": environment(),
+        "seed": run["seed"],
+        "codes": run["codes"],
+        "ann": anns,
+        "snn": snns,
+        "candidates": candidates(snns),
+        "at": at,
+        "per_network_at": per_network_at,
+        "wall_s": round(sum(part["wall_s"] for part in ann_parts + snn_parts), 3),
+    }
+
+
+def _write(out: Path, results: dict[str, Any]) -> None:
+    # results.json comes last: where it is, everything else is of the same state.
+    write(out / "points.csv", points_csv(results))
+    write(out / "report.md", report(results))
+    save_figure(results, out)
+    write(out / "results.json", to_json(results))
+
+
+def _digest(ann: Ann) -> str:
+    """One sha256 over the name and every layer's kind, shape and parameters."""
+    digest = hashlib.sha256(ann.name.encode())
+    for layer in ann.layers:
+        geometry = f"{type(layer).__name__} {layer.weight.shape} {getattr(layer, 'stride', None)} {layer.n_in}"
+        digest.update(geometry.encode())
+        digest.update(np.ascontiguousarray(layer.weight, np.float32).tobytes())
+        digest.update(np.ascontiguousarray(layer.bias, np.float32).tobytes())
+    return digest.hexdigest()
+
+
+def _check(
+    dataset: Dataset, anns: Sequence[Ann], codes: Sequence[str], limit: int | None, batch: int, jobs: int | None
+) -> None:
+    if not anns or not codes:
+        raise SnnsimError("a comparison needs at least one network and one code")
+    for code in codes:
+        if code not in CODES:
+            raise SnnsimError(f"unknown code {code!r}, known are {', '.join(CODES)}")
+    names = [ann.name for ann in anns]
+    for label, values in (("code", codes), ("network", names)):
+        for value in values:
+            if values.count(value) > 1:
+                raise SnnsimError(f"the {label} {value!r} is given more than once")
+    for option, number in (("limit", limit), ("batch", batch), ("jobs", jobs)):
+        if number is not None and number < 1:
+            raise SnnsimError(f"{option} must be at least 1, not {number}")
+    height, width = dataset.shape
+    for ann in anns:
+        n_in, n_out = ann.layers[0].n_in, ann.layers[-1].n_out
+        if (n_in, n_out) != (height * width, dataset.n_classes):
+            raise SnnsimError(
+                f"ANN {ann.name!r} maps {n_in} inputs to {n_out} classes, "
+                f"but {dataset.name} has {height * width} pixels and {dataset.n_classes} classes"
+            )

@@ -1,0 +1,323 @@
+"""The comparison in words and tables: `report.md`, `points.csv`, and the rows that the command line prints."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from snnsim.comparison.candidates import LEVELS, REFERENCE
+from snnsim.comparison.energy import (
+    AC_PJ,
+    DRAM_PJ,
+    LOIHI_PJ,
+    MAC_PJ,
+    SPIKE_RATE,
+    SPIKES_PER_SYNAPSE,
+    SPIKES_PER_SYNAPSE_RANGE,
+    TRUENORTH_PJ,
+    critics,
+    snn_energy,
+)
+from snnsim.datasets import DATASETS
+
+Results = Mapping[str, Any]
+
+LEVEL_COLUMNS = (
+    "test accuracy",
+    "cheapest spiking network",
+    "stopped at",
+    "operations",
+    "on test / validation",
+    "own ANN, dense",
+    f"reference {REFERENCE}",
+    "cheapest dense ANN",
+    "fewest effective MACs",
+)
+"""Column names of `level_rows`."""
+
+_UNITS = """\
+- **operations**: ACs + MACs, mean per image, counted in the simulation at every synaptic event. AC: one spike delivered
+  through one nonzero synapse (an accumulate). MAC: the same with a graded input, which needs a multiply.
+- **membrane updates**, **spikes** and **encoder operations** are counted apart and are not in *operations*; a bias
+  belongs to the membrane update.
+- **dense MACs**: every connection of an ANN. **effective MACs**: zero weights and zero activations skipped, counted on
+  the real activations of the test images. About four fifths of MNIST's pixels are zero: much of what a spiking network
+  saves is that zeros cost nothing, and an ANN that skips zeros saves it too.
+- **every step** (anytime): all images stop at the same step. **early exit**: an image stops at the first step at which
+  the margin of its two highest scores is above a threshold; comparing margins costs one comparison a step and class,
+  which is not counted.
+- **candidates**: of each network the steps and exit thresholds that are Pareto-optimal on the validation images. The
+  cheapest one that reaches a level on the test images is shown; it is the best of many, so a little lucky: its
+  validation accuracy stands beside it.
+- **ratio**: operations of the spiking point / MACs of the ANN. Below 1 the spiking network needs fewer operations.
+"""
+
+
+def level_rows(results: Results) -> list[list[str]]:
+    """One row per level, in the order of `LEVEL_COLUMNS`."""
+    best = _best(results)
+    missed = "none reaches it" + (f", best {_percent(best)}" if best is not None else "")
+    rows = []
+    for key in LEVELS:
+        point = results["at"][key]
+        if point is None:
+            rows.append([_percent(float(key)), missed, *[""] * (len(LEVEL_COLUMNS) - 2)])
+            continue
+        rows.append(
+            [
+                _percent(float(key)),
+                point["snn"],
+                _where(point),
+                _count(point["ops"]),
+                f"{_percent(point['accuracy'])} / {_percent(point['validation_accuracy'])}",
+                _versus(point["ratio_own_ann"]),
+                _versus(point["ratio_reference"]),
+                _versus(point["ratio_cheapest_ann"], point["cheapest_ann_name"]),
+                _versus(point["ratio_effective"], point["effective_name"]),
+            ]
+        )
+    return rows
+
+
+def headline(results: Results) -> str:
+    """One paragraph on the lowest level that is reached, or on that none is."""
+    key = next((key for key in LEVELS if results["at"][key]), None)
+    if key is None:
+        best = _best(results)
+        found = f"the best operating point has {_percent(best)}" if best is not None else "none has been run yet"
+        return f"No spiking network reaches {_percent(float(LEVELS[0]))} of test accuracy: {found}."
+    point = results["at"][key]
+    sentences = [
+        f"At {_percent(float(key))} of test accuracy the cheapest spiking operating point is **{point['snn']}** "
+        f"(stopped at {_where(point)}) with **{_count(point['ops'])} operations per image** "
+        f"({_percent(point['accuracy'])} on test, {_percent(point['validation_accuracy'])} on validation; "
+        f"{point['n_reaching']} of {point['n_candidates']} candidates reach the level)."
+    ]
+    opponents = [
+        (point["ratio_own_ann"], f"the dense MACs of its own ANN, {point['source']}"),
+        (point["ratio_reference"], f"the dense MACs of the published reference, {REFERENCE}"),
+        (
+            point["ratio_cheapest_ann"],
+            f"the MACs of the cheapest dense ANN that reaches it, {point['cheapest_ann_name']}",
+        ),
+        (
+            point["ratio_effective"],
+            f"the lowest effective MACs (zeros skipped) of an ANN that reaches it, {point['effective_name']}",
+        ),
+    ]
+    sentences += [f"- {_amount(ratio)} {opponent}" for ratio, opponent in opponents if ratio is not None]
+    if point["kind"] == "early_exit":
+        sentences[0] += (
+            f" Over the images: median {_count(point['median_ops'])}, 95 % of the images within "
+            f"{_count(point['p95_ops'])}, the dearest {_count(point['max_ops'])}."
+        )
+    return "\n".join([sentences[0], "", "That is", "", *sentences[1:]])
+
+
+def report(results: Results) -> str:
+    """The whole of `report.md`."""
+    dataset = results["dataset"]
+    state = "" if results["complete"] else "\n**The run was interrupted: this is what had finished.**\n"
+    sections = [
+        f"# {dataset['name']}: accuracy against operations\n{state}\n"
+        f"{dataset['n_test']:,} test images, {dataset['n_validation']:,} validation images, seed {results['seed']}, "
+        f"snnsim {results['environment']['versions']['snnsim']}.\n\n{headline(results)}\n\n"
+        "![accuracy against operations](accuracy_vs_ops.png)",
+        "## The cheapest spiking point at each accuracy\n\n" + markdown(LEVEL_COLUMNS, level_rows(results)),
+        "## Each network against its own ANN\n\nThe cheapest candidate of every network, and its ratio to the "
+        "dense MACs of the ANN that it was converted from.\n\n" + _per_network(results),
+        "## ANNs\n\n" + _anns(results),
+        "## Spiking networks, run to the last step\n\nMeans per image; *lost* is in points of test accuracy, "
+        "against the ANN that was converted.\n\n" + _networks(results),
+        "## Energy: an estimate\n\n" + _energy(results),
+        "## What the critics' bounds say\n\n" + _critics(results),
+        "## Units\n\n" + _UNITS.rstrip(),
+        f"## Again\n\n```\n{_command(results)}\n```\n\nThe same options, data and version give the same figures.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def points_csv(results: Results) -> str:
+    """Every point of every curve, on both splits, one per line."""
+    buffer = io.StringIO()
+    table = csv.writer(buffer, lineterminator="\n")
+    table.writerow(["network", "source", "code", "kind", "split", "step_or_threshold", "ops", "accuracy"])
+    for network in results["snn"]:
+        for kind, points, key in (
+            ("anytime", network["curve"], "step"),
+            ("early_exit", network["early_exit"], "threshold"),
+        ):
+            for split, prefix in (("validation", "validation_"), ("test", "")):
+                for point in points:
+                    described = [network["name"], network["source"], network["code"], kind, split, point[key]]
+                    table.writerow([*described, point[f"{prefix}ops"], point[f"{prefix}accuracy"]])
+    return buffer.getvalue()
+
+
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; columns that hold numbers only are set right."""
+    rows = list(rows)
+    rule = ["---:" if rows and all(_is_number(row[i]) for row in rows) else "---" for i in range(len(columns))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (columns, rule, *rows))
+
+
+def _per_network(results: Results) -> str:
+    columns = ["network"]
+    for key in LEVELS:
+        columns += [f"operations at {_percent(float(key))}", "own ANN, dense"]
+    reached = {key: {point["snn"]: point for point in results["per_network_at"][key]} for key in LEVELS}
+    rows = []
+    for network in results["snn"]:
+        row = [network["name"]]
+        for key in LEVELS:
+            point = reached[key].get(network["name"])
+            row += [_count(point["ops"]), _versus(point["ratio_own_ann"])] if point else ["never", ""]
+        rows.append(row)
+    return markdown(columns, rows)
+
+
+def _anns(results: Results) -> str:
+    columns = ("ANN", "test accuracy", "dense MACs", "effective MACs", "parameters")
+    return markdown(
+        columns,
+        [
+            [ann["name"], _percent(ann["accuracy"]), *(_count(ann[key]) for key in _ANN_COUNTS)]
+            for ann in sorted(results["ann"], key=lambda ann: (ann["dense_macs"], ann["name"]))
+        ],
+    )
+
+
+_ANN_COUNTS = ("dense_macs", "effective_macs", "parameters")
+
+
+def _networks(results: Results) -> str:
+    columns = (
+        "network",
+        "test accuracy",
+        "lost",
+        "steps",
+        "operations",
+        "ACs",
+        "MACs",
+        "membrane updates",
+        "spikes",
+        "encoder operations",
+    )
+    rows = []
+    for network in results["snn"]:
+        counts = [network[key] for key in ("acs", "macs", "membrane_updates", "spikes", "encoder_operations")]
+        row = [network["name"], _percent(network["accuracy"]), f"{100 * network['accuracy_loss']:.2f}"]
+        rows.append([*row, str(network["steps"]), *(_count(value) for value in (counts[0] + counts[1], *counts))])
+    return markdown(columns, rows)
+
+
+def _energy(results: Results) -> str:
+    prices = (
+        f"Counts x published prices, nanojoules per image: 45 nm, MAC {MAC_PJ} pJ and AC {AC_PJ} pJ; Loihi {LOIHI_PJ} "
+        f"pJ and TrueNorth {TRUENORTH_PJ:g} pJ per synaptic event. Not measured on any chip. They leave out membrane "
+        "updates, encoders and the memory traffic; the last column says what 32-bit weights alone would cost where "
+        f"none stays on the chip (DRAM, {DRAM_PJ:g} pJ each): an ANN fetches each parameter once, an event-driven "
+        "network one weight per operation."
+    )
+    rows = []
+    for ann in results["ann"]:
+        energy = ann["energy"]
+        rows.append([ann["name"], "dense", _nano(energy["dense_45nm_pj"]), "", "", _nano(energy["memory_pj"])])
+        rows.append([ann["name"], "zeros skipped", _nano(energy["effective_45nm_pj"]), "", "", ""])
+    for network, where, point in _operating_points(results):
+        energy = snn_energy(point)
+        rows.append(
+            [network["name"], where, *(_nano(energy[k]) for k in ("45nm_pj", "loihi_pj", "truenorth_pj", "memory_pj"))]
+        )
+    return prices + "\n\n" + markdown(("network", "at", "45 nm", "Loihi", "TrueNorth", "weights from DRAM"), rows)
+
+
+def _critics(results: Results) -> str:
+    low, high = SPIKES_PER_SYNAPSE_RANGE
+    bounds = (
+        f"A spiking network can win only below {SPIKES_PER_SYNAPSE} spikes per synapse and inference (Davidson & "
+        f"Furber 2021); below a bound from {low} to {high}, depending on how well the ANN reuses its data (Dampfhoffer "
+        f"2022); and below a spike rate of {100 * SPIKE_RATE:g} % per neuron and step against a quantised ANN (Yan, "
+        "Bai & Wong 2024)."
+    )
+    rows = []
+    for network, where, point in _operating_points(results):
+        said = critics(point, synapses=network["synapses"], neurons=network["neurons"])
+        rows.append(
+            [
+                network["name"],
+                where,
+                f"{said['spikes_per_synapse']:.3g}",
+                "can win" if said["davidson_furber"] else "loses",
+                {"below": "can win", "within": "depends", "above": "loses"}[said["dampfhoffer"]],
+                f"{100 * said['spike_rate']:.2f} %",
+                "can win" if said["yan_bai_wong"] else "loses",
+            ]
+        )
+    columns = (
+        "network",
+        "at",
+        "spikes per synapse",
+        "Davidson & Furber",
+        "Dampfhoffer",
+        "spike rate",
+        "Yan, Bai & Wong",
+    )
+    return bounds + "\n\n" + markdown(columns, rows)
+
+
+def _operating_points(results: Results) -> list[tuple[Mapping[str, Any], str, Mapping[str, Any]]]:
+    """Of each network its cheapest candidate at the lowest level, or its last step where it does not reach it."""
+    reached = {point["snn"]: point for point in results["per_network_at"][LEVELS[0]]}
+    points = []
+    for network in results["snn"]:
+        point = reached.get(network["name"])
+        where = f"{_percent(float(LEVELS[0]))}: {_where(point)}" if point else "last step"
+        points.append((network, where, point or network["curve"][-1]))
+    return points
+
+
+def _best(results: Results) -> float | None:
+    networks = results["snn"]
+    points = [point for network in networks for point in (*network["curve"], *network["early_exit"])]
+    return max((point["accuracy"] for point in points), default=None)
+
+
+def _command(results: Results) -> str:
+    dataset = results["dataset"]
+    limit = f" --limit {dataset['limit']}" if dataset["limit"] else ""
+    codes = "".join(f" --code {code}" for code in results["codes"])
+    chosen = f"--dataset {dataset['name']}" if dataset["name"] in DATASETS else f"--data {dataset['name']}"
+    return f"snnsim mnist {chosen} --seed {results['seed']}{limit}{codes} --out out"
+
+
+def _where(point: Mapping[str, Any]) -> str:
+    return f"step {point['at']}" if point["kind"] == "anytime" else f"margin {point['at']:.4g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _count(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _nano(picojoules: float) -> str:
+    return f"{picojoules / 1000:,.1f}"
+
+
+def _versus(ratio: float | None, opponent: str | None = None) -> str:
+    if ratio is None:
+        return "no such ANN"
+    said = f"{ratio:.3g} of it" if ratio <= 1 else f"{ratio:.3g} times as many: LOSES"
+    return f"{said} ({opponent})" if opponent else said
+
+
+def _amount(ratio: float) -> str:
+    return f"{ratio:.3g} of" if ratio <= 1 else f"{ratio:.3g} times MORE than"
+
+
+def _is_number(cell: str) -> bool:
+    return re.fullmatch(r"(-?[\d.,]+( %)?)?", cell) is not None

@@ -1,0 +1,163 @@
+"""Words, figure and energy made of results: losses said as plainly as wins, nothing hidden."""
+
+import copy
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from snnsim.comparison import draw, headline, level_rows, report
+from snnsim.comparison.candidates import at_levels, candidates
+from snnsim.comparison.curves import COUNTERS
+from snnsim.comparison.energy import ann_energy, critics, snn_energy
+from snnsim.comparison.figure import save_figure
+
+LAST = {"acs": 700.0, "macs": 300.0, "membrane_updates": 70_001.0, "spikes": 50.0, "encoder_operations": 7_840.0}
+
+
+def make_results(accuracy=0.985, ops=1000.0, code="rate"):
+    ann = {"name": "784-32-10", "layers": [784, 32, 10], "accuracy": 0.99, "dense_macs": 25_408}
+    ann |= {"effective_macs": 400.0, "parameters": 25_450}
+    ann["energy"] = ann_energy(ann)
+    counts = {name: LAST[name] for name in COUNTERS}
+    shared = {"accuracy": accuracy, "ops": ops, "steps": 4, "validation_ops": ops, "validation_accuracy": accuracy}
+    early = {"threshold": 1.5, "median_ops": 500.0, "p95_ops": 4_321.0, "max_ops": 98_765.0}
+    entry = {"name": f"784-32-10 {code}", "source": "784-32-10", "code": code, "neurons": 42, "synapses": 25_408}
+    entry |= {"steps": 8, "accuracy": accuracy, "validation_accuracy": accuracy, **counts}
+    entry |= {"accuracy_loss": 0.99 - accuracy, "energy": snn_energy(LAST)}
+    entry |= {"critics": critics(LAST | {"steps": 8}, synapses=25_408, neurons=42)}
+    entry["early_exit"] = [early | shared | counts]
+    entry["curve"] = [
+        {**shared, **counts, "step": i, "steps": i, "ops": 2 * ops * i, "validation_ops": 2 * ops * i}
+        for i in (1, 2, 8)
+    ]
+    at, per_network_at = at_levels([ann], [entry])
+    return {
+        "schema": 1,
+        "complete": True,
+        "dataset": {"name": "mnist", "md5": "0" * 32, "n_validation": 100, "n_test": 100, "limit": None},
+        "environment": {"versions": {"snnsim": "0.1.0"}},
+        "seed": 0,
+        "codes": [code],
+        "ann": [ann],
+        "snn": [entry],
+        "candidates": candidates([entry]),
+        "at": at,
+        "per_network_at": per_network_at,
+        "wall_s": 1.0,
+    }
+
+
+def test_headline_says_wins_and_losses():
+    said = headline(make_results())
+    assert "784-32-10 rate" in said
+    assert "0.0394 of the dense MACs of its own ANN" in said
+    assert "2.5 times MORE than the lowest effective MACs" in said
+    assert "reference" not in said
+    for figure in ("500", "4,321", "98,765"):
+        assert figure in said
+
+
+def test_a_level_that_nothing_reaches_is_said():
+    assert "No spiking network reaches 98.00 %" in headline(make_results(accuracy=0.9))
+    assert "best operating point has 90.00 %" in headline(make_results(accuracy=0.9))
+    rows = level_rows(make_results())
+    assert [row[0] for row in rows] == ["98.00 %", "98.50 %", "99.00 %"]
+    assert rows[2][1] == "none reaches it, best 98.50 %"
+    assert "LOSES" in rows[0][-1]
+    assert "LOSES" not in rows[0][4]
+
+
+def test_report_has_every_count_in_its_own_column():
+    text = report(make_results())
+    for figure in ("1,000", "700", "300", "70,001", "7,840", "0.50", "25,408", "400", "25,450"):
+        assert f" {figure} |" in text
+    for word in (
+        "ACs",
+        "membrane updates",
+        "encoder operations",
+        "Davidson & Furber",
+        "DRAM",
+        "snnsim mnist --dataset",
+    ):
+        assert word in text
+    assert "interrupted" not in text
+
+
+def test_energy_is_counts_times_prices():
+    energy = snn_energy({"acs": 1000.0, "macs": 10.0})
+    assert energy == {
+        "45nm_pj": pytest.approx(946.0),
+        "loihi_pj": pytest.approx(23_836.0),
+        "truenorth_pj": pytest.approx(26_260.0),
+        "memory_pj": pytest.approx(646_400.0),
+    }
+    ann = ann_energy({"dense_macs": 100, "effective_macs": 10.0, "parameters": 5})
+    assert ann["dense_45nm_pj"] == pytest.approx(460.0)
+    assert ann["effective_45nm_pj"] == pytest.approx(46.0)
+    assert ann["memory_pj"] == 3200.0
+
+
+@pytest.mark.parametrize(
+    ("acs", "davidson_furber", "dampfhoffer"),
+    [
+        (14.0, True, "below"),
+        (15.0, True, "within"),
+        (138.0, True, "within"),
+        (150.0, True, "above"),
+        (172.0, False, "above"),
+    ],
+)
+def test_verdicts_change_at_the_published_bounds(acs, davidson_furber, dampfhoffer):
+    said = critics({"acs": acs, "macs": 0.0, "spikes": 64.0, "steps": 10}, synapses=100, neurons=100)
+    assert (said["spikes_per_synapse"], said["davidson_furber"], said["dampfhoffer"]) == (
+        acs / 100,
+        davidson_furber,
+        dampfhoffer,
+    )
+    assert said["spike_rate"] == 0.064
+    assert said["yan_bai_wong"] is False
+
+
+def test_figure_has_a_panel_per_code_and_every_network():
+    results = make_results()
+    other = make_results(code="ttfs", accuracy=0.92)
+    results["codes"] += other["codes"]
+    results["snn"] += other["snn"]
+    figure = draw(results)
+    panels = figure.axes
+    assert [panel.get_title() for panel in panels] == ["rate code", "time to first spike"]
+    for panel in panels:
+        lines = [line for line in panel.lines if len(line.get_xdata()) > 2]
+        assert len(lines) == 1  # the anytime curve; the early-exit one has a single point here
+        verticals = {float(line.get_xdata()[0]) for line in panel.lines if len(set(line.get_xdata())) == 1}
+        assert 25_408.0 in verticals
+    assert "10" in panels[0].get_xscale() or panels[0].get_xscale() == "log"
+
+
+@pytest.mark.parametrize("n_codes", [1, 2, 3, 4])
+@pytest.mark.parametrize("accuracy", [0.05, 0.88, 0.97, 1.0])
+def test_every_network_is_within_the_axes(n_codes, accuracy):
+    results = make_results(accuracy=accuracy)
+    results["codes"] = ["rate", "ttfs", "poisson", "current"][:n_codes]
+    panels = [panel for panel in draw(results).axes if panel.get_visible()]
+    assert len(panels) == n_codes
+    bottom, top = panels[0].get_ylim()
+    assert bottom < 100 * accuracy <= top
+    assert top > 98
+
+
+def test_figure_of_an_empty_partial_run(tmp_path):
+    results = copy.deepcopy(make_results())
+    results |= {"complete": False, "ann": [], "snn": []}
+    save_figure(results, tmp_path)
+    assert (tmp_path / "accuracy_vs_ops.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_figure_files_are_repeatable_and_labelled(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        save_figure(make_results(), tmp_path / name)
+    for kind in ("png", "svg"):
+        first, second = ((tmp_path / name / f"accuracy_vs_ops.{kind}").read_bytes() for name in ("a", "b"))
+        assert first == second
+    assert ET.fromstring(first).tag.endswith("svg")
