@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import registry
+from snnsim_kernels.kernel_set import kernel_set
 
 from .compilation import CompiledNetwork
 
@@ -18,9 +19,8 @@ __all__ = ["CpuBackend"]
 _SLICE_S = 0.05
 """Seconds after which compiled code comes back to Python, for progress and Ctrl-C."""
 
-_KERNEL_SLOTS = 8
-"""Kernels are passed in tuples of a fixed length, so that one compiled run loop serves every network."""
-
+_GUESS_S = 1e-8
+"""Seconds that a neuron-step is taken to cost before the first has been timed."""
 
 _SPARE = [("dense", False)]
 """What fills the delivery kernels of a network without projections."""
@@ -35,12 +35,10 @@ class CpuBackend:
         self.compiled = compiled
         self.threads = threads or os.cpu_count() or 1
         precision, kinds = compiled.precision, compiled.neuron_kinds
-        self._kernels = (
-            _padded([registry.update_kernel(kind, precision) for kind in kinds]),
-            _padded([registry.reset_kernel(kind, precision) for kind in kinds]),
-            _padded(
-                [registry.delivery_kernel(name, precision, graded) for name, graded in compiled.deliveries or _SPARE]
-            ),
+        self._kernels = kernel_set(
+            [registry.update_kernel(kind, precision) for kind in kinds],
+            [registry.reset_kernel(kind, precision) for kind in kinds],
+            [registry.delivery_kernel(name, precision, graded) for name, graded in compiled.deliveries or _SPARE],
         )
 
     def advance(
@@ -65,16 +63,20 @@ class CpuBackend:
         stop = threading.Event()
         lock = threading.Lock()
         finished, next_copy = 0, 0
+        threads = min(self.threads, copies)
         log: list[NDArray[np.int32]] = []
 
         def work() -> None:
             nonlocal finished, next_copy
             scratch = _Scratch(self.compiled.n_neurons, len(populations), log_spikes)
-            per_call = 1  # neuron-steps are costly or cheap: copies (and steps of one copy) per call follow the clock
+            # Steps per call follow the clock: whole copies where they are short, parts of one where it is long.
+            per_call = max(1, int(_SLICE_S / _GUESS_S / self.compiled.n_neurons))
             while not stop.is_set():
                 with lock:
                     copy = next_copy
-                    last_copy = min(copy + max(1, per_call // (last - first)), copies)
+                    # No more than a worker's share of the rest, so that all end together.
+                    share = -(-(copies - copy) // (2 * threads))
+                    last_copy = min(copy + max(1, min(per_call // (last - first), share)), copies)
                     next_copy = last_copy
                 if copy >= copies:
                     return
@@ -83,7 +85,7 @@ class CpuBackend:
                     until = last if last_copy - copy > 1 else min(last, step + per_call)
                     begun, before = time.perf_counter(), (copy, step)
                     copy, step, used = registry.advance()(
-                        *self._kernels, populations, self.compiled.projections, recorders, state, held,
+                        self._kernels, populations, self.compiled.projections, recorders, state, held,
                         self.compiled.constants, self.compiled.pointers, self.compiled.targets, self.compiled.weights,
                         *trains, *counters, traces, *scratch.arrays, np.uint64(seed), first_sample, first, copy, last_copy,
                         step, until,
@@ -92,7 +94,7 @@ class CpuBackend:
                         copy, step = last_copy - 1, until
                     advanced = (copy - before[0]) * (last - first) + step - before[1]
                     elapsed = time.perf_counter() - begun
-                    per_call = max(1, min(int(advanced * _SLICE_S / max(elapsed, 1e-9)), 4 * per_call + 64))
+                    per_call = max(1, min(int(advanced * _SLICE_S / max(elapsed, 1e-9)), 4 * per_call))
                     with lock:
                         finished += advanced
                         if used:
@@ -100,7 +102,6 @@ class CpuBackend:
                     if progress is not None and threading.current_thread() is threading.main_thread():
                         progress(finished / todo)
 
-        threads = min(self.threads, copies)
         if threads == 1:
             work()
         else:
@@ -131,8 +132,3 @@ class _Scratch:
             np.zeros(n_populations, np.int64),
             np.zeros(padded, np.uint32),
         )
-
-
-def _padded(kernels: list[Any]) -> tuple[Any, ...]:
-    slots = -(-len(kernels) // _KERNEL_SLOTS) * _KERNEL_SLOTS
-    return tuple(kernels + kernels[:1] * (slots - len(kernels)))

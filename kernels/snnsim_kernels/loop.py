@@ -20,22 +20,23 @@ _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE),
 
 
 def advance(
-    update_kernels: Any, reset_kernels: Any, delivery_kernels: Any, populations: Any, projections: Any, recorders: Any,
+    kernels: Any, populations: Any, projections: Any, recorders: Any,
     state: Any, held: Any, constants: Any, pointers: Any, targets: Any, weights: Any, train_pointers: Any, train_neurons: Any,
     updates: Any, fired: Any, events: Any, traces: Any, spike_log: Any, flags: Any, spikes: Any, n_spikes: Any, words: Any,
     seed: Any, first_sample: Any, first_step: Any, copy: Any, last_copy: Any, step: Any, last_step: Any,
 ) -> Any:  # fmt: skip
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
 
-    Shapes: state (copies, states), held (copies, neurons) int32; updates and fired (copies, steps, populations) and events
-    (copies, steps, projections) int64, added to; traces (copies, steps, recorded values); spike_log (capacity, 3) int32 rows of
-    copy, step - first_step, neuron; flags, spikes and words are scratch of one worker, of at least
-    as many entries as a copy has neurons, rounded up to a multiple of 8.
+    ``kernels`` is a KernelSet; the tables and flat arrays are those of ``layout``. Shapes: state (copies, states), held (copies,
+    neurons) int32; updates and fired (copies, steps, populations) and events (copies, steps, projections) int64, added to;
+    traces (copies, steps, recorded values); spike_log (capacity, 3) int32, rows of copy, step - first_step, neuron; flags, spikes
+    and words are scratch of one worker, as long as a copy has neurons, rounded up to a multiple of 8.
 
     Returns (copy, step, rows used in spike_log). When the log might overflow in the next step it returns early, and is to be
     called again from there with an emptied log.
     """
     logged = 0
+    update_kernels, reset_kernels, delivery_kernels = kernels.updates, kernels.resets, kernels.deliveries
     n_populations, n_projections = populations.shape[0], projections.shape[0]
     while copy < last_copy:
         mine, mine_held = state[copy], held[copy]

@@ -88,7 +88,8 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
     if issubclass(kind.model, SpikeArray):
         return _bind(neurons.list_train, f"list_train_{precision}", signature)
     if kind.model.STOCHASTIC:
-        sweep, update = neurons.sweep_stochastic, neurons.update_stochastic
+        sweep: Callable[..., None] = neurons.sweep_stochastic
+        update = neurons.update_stochastic
     elif kind.per_neuron:
         sweep, update = neurons.sweep_per_neuron, neurons.update_per_neuron
     else:

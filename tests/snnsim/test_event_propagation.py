@@ -267,16 +267,13 @@ def test_more_kinds_of_kernels_than_one_tuple_holds() -> None:
     }
     for name, model in (sources | neurons).items():
         net.population(name, n, model)
-    rng = np.random.default_rng(2)
     for k, name in enumerate(sources):
         for j, target in enumerate(neurons):
             w: Any = weights_of(rng, n, n)
             if (k + j) % 3 == 1:
                 w = Sparse.from_matrix(w)
-            elif (k + j) % 3 == 2:
-                w = Convolution(
-                    np.array([[0.75, -0.5, 0.0], [0.0, 0.5, 1.0]])[:, None, None, :], 3, 1
-                )  # 2 channels to 3
+            elif (k + j) % 3 == 2:  # three positions, two channels to two
+                w = Convolution(np.array([[0.75, -0.5], [0.0, 0.5]])[:, None, None, :], 3, 1)
             net.connect(net.populations[name], net.populations[target], w)
     net.connect(net.populations["if"], net.populations["lif"], weights_of(rng, n, n))
     net.connect(net.populations["lifs"], net.populations["ttfs"], weights_of(rng, n, n))

@@ -1,0 +1,57 @@
+"""The counter-based generator against Random123's known answers and against the NumPy one of the reference."""
+
+import numpy as np
+import pytest
+from reference_simulator import philox as reference_philox
+from reference_simulator import uniforms
+from snnsim_kernels.random import fill_words, philox, uniform
+
+# Random123 1.14, examples/kat_vectors: philox4x32 10, counter, key, result.
+KNOWN_ANSWERS = [
+    ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
+    ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("counter", "key", "words"), KNOWN_ANSWERS)
+def test_known_answers(counter: tuple[int, ...], key: tuple[int, ...], words: tuple[int, ...]) -> None:
+    given = [np.uint64(value) for value in (*counter, *key)]
+    assert tuple(int(word) for word in philox(*given)) == words
+    assert tuple(int(word) for word in philox.py_func(*given)) == words
+    assert tuple(int(word) for word in reference_philox(list(counter), list(key))) == words
+
+
+@pytest.mark.parametrize("n", [1, 4, 5, 8, 31])
+def test_words_are_the_four_of_each_block(n: int) -> None:
+    seed, step, population, sample = 0x1234567890ABCDEF, 2**31 + 5, 77, 10_001
+    words = np.zeros((n + 7) // 8 * 8 + 8, dtype=np.uint32)
+    fill_words(words, n, np.uint64(seed), step, population, sample)
+    blocks = -(-n // 4)
+    for b in range(blocks):
+        expected = reference_philox([b, step, population, sample], [seed % 2**32, seed >> 32])
+        for k in range(4):
+            assert words[k * blocks + b] == int(expected[k])
+    assert not words[4 * blocks :].any()
+    expected_uniforms = uniforms(seed, step, population, np.array([sample]), n)[0]
+    assert [float(uniform(word)) for word in words[:n]] == expected_uniforms.tolist()
+
+
+def test_uniform_covers_zero_to_below_one() -> None:
+    values = [uniform(np.uint32(word)) for word in (0, 255, 256, 2**31, 2**32 - 1)]
+    assert [float(value) for value in values] == [0.0, 0.0, 2.0**-24, 0.5, 1 - 2.0**-24]
+
+
+def test_every_part_of_the_counter_and_key_matters() -> None:
+    base = {"seed": 1, "step": 2, "population": 3, "copy": 4}
+    seen = set()
+    for change in ({}, {"seed": 2}, {"seed": 1 + 2**32}, {"step": 3}, {"population": 4}, {"copy": 5}):
+        given = base | change
+        words = np.zeros(16, dtype=np.uint32)
+        fill_words(words, 8, np.uint64(given["seed"]), given["step"], given["population"], given["copy"])
+        seen.add(tuple(words[:8].tolist()))
+    assert len(seen) == 6

@@ -1,0 +1,107 @@
+"""The scalar equations of each model, called as plain Python functions."""
+
+import math
+
+import numpy as np
+import pytest
+from snnsim_models import IF, LIF, MODELS, TTFS, Graded, Latency, Poisson, SpikeArray
+
+
+def step_of(model: object, state: tuple[float, ...], step: int = 0, held: int = 0, dt: float = 0.5, **extra: float):  # noqa: ANN201
+    constants = tuple(float(value) for value in model.constants(dt))
+    state, held, spike = model.UPDATE.py_func(state, np.int32(held), step, *extra.values(), constants)
+    return tuple(float(x) for x in state), int(held), bool(spike)
+
+
+def reset_of(model: object, state: tuple[float, ...], dt: float = 0.5) -> tuple[float, ...]:
+    return model.RESET.py_func(state, tuple(float(value) for value in model.constants(dt)))
+
+
+def test_if() -> None:
+    assert step_of(IF(v_threshold=1.0, bias=0.5), (0.25, 1.0)) == ((1.0, 1.0), 0, False)
+    assert step_of(IF(v_threshold=0.99, bias=0.5), (0.25, 1.0)) == ((1.0, 1.0), 0, True)
+    assert reset_of(IF(v_threshold=1.0, v_reset=-0.25), (1.5, 3.0)) == (-0.25, 3.0)
+    assert reset_of(IF(v_threshold=1.0, v_reset=-0.25, reset="soft"), (1.5, 3.0)) == (0.25, 3.0)
+
+
+def test_if_is_gated_until_t_open() -> None:
+    model = IF(v_threshold=1.0, t_open=2.0)
+    assert [step_of(model, (5.0, 0.0), step)[2] for step in range(6)] == [False] * 4 + [True] * 2
+
+
+def test_lif() -> None:
+    model = LIF(tau_m=5.0, v_rest=-2.0, r_m=3.0, v_threshold=10.0)
+    (v, i), held, spike = step_of(model, (1.0, 4.0))
+    assert math.isclose(v, 10.0 + (1.0 - 10.0) * math.exp(-0.1), rel_tol=1e-15)
+    assert (i, held, spike) == (4.0, 0, False)
+    assert reset_of(LIF(v_threshold=1.0, v_reset=-3.0), (1.5, 3.0)) == (-3.0, 3.0)
+    assert reset_of(LIF(v_threshold=1.0, v_reset=-3.0, reset="soft"), (1.5, 3.0)) == (-2.5, 3.0)
+
+
+def test_lif_counts_refractoriness_down() -> None:
+    model = LIF(tau_m=1e300, v_threshold=1.0, v_reset=-1.0, t_ref=1.5)
+    assert step_of(model, (2.0, 0.0)) == ((2.0, 0.0), 3, True)
+    assert step_of(model, (2.0, 0.0), held=3) == ((-1.0, 0.0), 2, False)
+    assert step_of(model, (2.0, 0.0), held=2) == ((-1.0, 0.0), 1, False)
+    assert step_of(model, (2.0, 0.0), held=1) == ((-1.0, 0.0), 0, False)  # integrates, from v_reset
+    assert step_of(model, (2.0, 0.0), held=0) == ((2.0, 0.0), 3, True)
+
+
+def test_ttfs() -> None:
+    model = TTFS(v_threshold=2.0, ramp=3.0, t_open=1.0)
+    assert step_of(model, (9.0, 4.0), 1) == ((11.0, 4.0), 0, False)
+    assert step_of(model, (0.5, 4.0), 2) == ((2.0, 4.0), 0, False)
+    assert step_of(model, (0.75, 4.0), 2) == ((2.25, 4.0), 1, True)
+    assert step_of(model, (9.0, 4.0), 3, held=1) == ((10.5, 4.0), 1, False)
+
+
+def test_latency() -> None:
+    model = Latency(window=4.0)
+    for x, expected in ((1.0, 0), (0.5, 4), (0.0625, 7), (0.0624, None), (0.0, None), (-1.0, None)):
+        steps = [step for step in range(9) if step_of(model, (x,), step)[2]]
+        assert steps == ([] if expected is None else [expected]), x
+
+
+def test_graded() -> None:
+    assert [step_of(Graded(), (x,), step)[2] for x, step in ((0.5, 0), (-0.5, 0), (0.0, 0), (0.5, 1))] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_poisson() -> None:
+    model = Poisson(rate=500.0)  # 0.25 a step of 0.5 ms
+    assert step_of(model, (1.0,), uniform=0.2499)[2]
+    assert not step_of(model, (1.0,), uniform=0.25)[2]
+    assert not step_of(model, (0.0,), uniform=0.0)[2]
+    assert not step_of(model, (-1.0,), uniform=0.0)[2]
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model is not SpikeArray], ids=lambda m: m.__name__)
+def test_declarations_agree_with_each_other(model: type) -> None:
+    made = model()
+    assert len(made.initial(1.0)) == len(model.STATES) > 0
+    assert set(model.RECEPTORS.values()) <= set(model.STATES)
+    assert model.INPUT in (None, *model.STATES)
+    assert model.__doc__
+    extra = {"uniform": np.float32(0.5)} if model.STOCHASTIC else {}
+    state, _, _ = step_of(made, tuple(float(v) for v in made.initial(1.0)), **extra)
+    assert len(state) == len(model.STATES)
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.UPDATE is not None], ids=lambda m: m.__name__)
+def test_nothing_widens_single_precision(model: type) -> None:
+    made = model()
+    single = tuple(np.float32(value) for value in made.constants(1.0))
+    state = tuple(np.float32(value) for value in made.initial(1.0))
+    extra = (np.float32(0.5),) if model.STOCHASTIC else ()
+    new, held, _ = model.UPDATE(state, np.int32(0), np.int32(3), *extra, single)
+    assert held == 0
+    assert np.result_type(*new) in (np.float64, np.float32)  # Numba unboxes scalars as Python floats
+    signature = model.UPDATE.nopython_signatures[-1]
+    assert "float64" not in str(signature.return_type)
+    if model.RESET is not None:
+        model.RESET(state, single)
+        assert "float64" not in str(model.RESET.nopython_signatures[-1].return_type)

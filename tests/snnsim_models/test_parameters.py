@@ -1,0 +1,93 @@
+"""Parameters of models: kept as given, checked against their bounds, by messages that name class, attribute and bound."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from snnsim_models import IF, LIF, TTFS, Latency, Model, Poisson
+
+BAD: list[tuple[str, Callable[[], Model], tuple[str, ...]]] = [
+    ("tau_m zero", lambda: LIF(tau_m=0.0), ("LIF.tau_m", "above 0", "ms", "got 0")),
+    ("tau_m of one neuron", lambda: LIF(tau_m=[1.0, -2.0, 3.0]), ("LIF.tau_m", "above 0", "got -2")),
+    ("tau_m nan", lambda: LIF(tau_m=math.nan), ("LIF.tau_m", "NaN")),
+    ("tau_m of two dimensions", lambda: LIF(tau_m=np.ones((2, 2))), ("LIF.tau_m", "(2, 2)")),
+    ("v_rest no number", lambda: LIF(v_rest="low"), ("LIF.v_rest", "number", "'low'")),
+    ("v_rest a dict", lambda: LIF(v_rest={}), ("LIF.v_rest", "number")),
+    ("r_m", lambda: LIF(r_m=-1.0), ("LIF.r_m", "above 0", "GOhm")),
+    ("t_ref negative", lambda: LIF(t_ref=-0.1), ("LIF.t_ref", "at least 0", "ms", "got -0.1")),
+    ("t_ref with soft reset", lambda: LIF(t_ref=1.0, reset="soft"), ("LIF.t_ref", "soft")),
+    ("t_ref of one neuron", lambda: LIF(t_ref=[0.0, 1.0], reset="soft"), ("LIF.t_ref", "soft")),
+    ("LIF threshold", lambda: LIF(v_threshold=-60.0, v_reset=-50.0), ("LIF.v_threshold", "v_reset", "-60", "-50")),
+    ("LIF reset", lambda: LIF(reset="medium"), ("LIF.reset", "hard", "soft", "medium")),
+    ("LIF sizes", lambda: LIF(tau_m=[1.0, 2.0], v_rest=[1.0, 2.0, 3.0]), ("LIF", "tau_m", "v_rest", "2", "3")),
+    ("IF threshold at reset", lambda: IF(v_threshold=1.0, v_reset=1.0), ("IF.v_threshold", "above v_reset")),
+    (
+        "IF threshold of one neuron",
+        lambda: IF(v_threshold=[2.0, 1.0], v_reset=[0.0, 1.5]),
+        ("IF.v_threshold", "above v_reset", "got 1 and 1.5"),
+    ),
+    ("IF t_open", lambda: IF(t_open=-1.0), ("IF.t_open", "at least 0", "ms")),
+    ("IF reset", lambda: IF(reset=None), ("IF.reset", "hard", "None")),
+    ("IF bias nan in array", lambda: IF(bias=[0.0, math.nan]), ("IF.bias", "NaN")),
+    ("TTFS ramp", lambda: TTFS(ramp=-1.0), ("TTFS.ramp", "at least 0", "mV/ms")),
+    ("TTFS t_open", lambda: TTFS(t_open=[0.0, -3.0]), ("TTFS.t_open", "at least 0", "-3")),
+    ("Poisson rate", lambda: Poisson(rate=-1.0), ("Poisson.rate", "at least 0", "Hz")),
+    ("Latency window", lambda: Latency(window=0.0), ("Latency.window", "above 0", "ms")),
+]
+
+
+@pytest.mark.parametrize(("make", "words"), [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_bad_parameters_are_named(make: Callable[[], Model], words: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011
+        make()
+    for word in words:
+        assert word in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "dt", "words"),
+    [
+        (LIF(t_ref=0.25), 0.1, ("LIF.t_ref", "multiple", "0.1 ms")),
+        (IF(t_open=[0.1, 0.25]), 0.1, ("IF.t_open", "multiple", "0.1 ms")),
+        (TTFS(t_open=1.5), 1.0, ("TTFS.t_open", "multiple", "1 ms")),
+        (Latency(window=1.5), 1.0, ("Latency.window", "multiple")),
+        (Poisson(rate=10_001.0), 0.1, ("Poisson.rate", "10000 Hz", "0.1 ms")),
+        (Latency(window=math.inf), 0.1, ("Latency.window",)),
+    ],
+)
+def test_parameters_that_do_not_fit_the_step_are_named(model: Model, dt: float, words: tuple[str, ...]) -> None:
+    with pytest.raises(ValueError) as raised:  # noqa: PT011
+        model.constants(dt)
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_numbers_are_kept_as_floats_and_arrays_are_copied_and_locked() -> None:
+    tau = np.array([10, 20])
+    model = LIF(tau_m=tau, v_rest=np.int32(-3), v_threshold=np.float32(0.5))
+    assert (model.v_rest, type(model.v_rest), model.v_threshold) == (-3.0, float, 0.5)
+    tau[0] = 0
+    assert model.tau_m.tolist() == [10.0, 20.0]
+    with pytest.raises(ValueError, match="read-only"):
+        model.tau_m[0] = 1.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        model.tau_m = 3.0
+
+
+def test_population_size() -> None:
+    assert LIF().population_size is None
+    assert LIF(tau_m=[1.0, 2.0, 3.0], v_rest=[0.0] * 3).population_size == 3
+
+
+def test_durations_become_whole_steps() -> None:
+    assert LIF(t_ref=2.0).steps("t_ref", 0.1) == 20.0
+    assert IF(t_open=[0.0, 0.3, 0.7]).steps("t_open", 0.1).tolist() == [0.0, 3.0, 7.0]
+    assert LIF(t_ref=0.3).steps("t_ref", 0.1) == 3.0  # 0.3 / 0.1 is 2.9999999999999996
+
+
+def test_infinite_thresholds_are_legal() -> None:
+    assert IF(v_threshold=math.inf).v_threshold == math.inf
+    assert LIF(v_threshold=[1.0, math.inf]).v_threshold.tolist() == [1.0, math.inf]
+    assert TTFS(v_threshold=math.inf).v_threshold == math.inf
