@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from snnsim import IF, LIF, TTFS, Convolution, Dense, Graded, Latency, Network, Poisson, Sparse
+from snnsim import IF, LIF, TTFS, Convolution, Dense, Graded, Latency, Network, Poisson, Sparse, SpikeArray
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -116,7 +116,7 @@ class Reference:
                 state[name] = {"v": v, "i": np.zeros(shape), "last": np.full(shape, -math.inf)}
                 if name in inputs:
                     state[name]["i"] += inputs[name]
-            else:
+            elif not isinstance(population.model, SpikeArray):
                 one = 1.0 if isinstance(population.model, Poisson) else 0.0
                 state[name] = {"x": np.broadcast_to(inputs.get(name, one), shape)}
         trace = Trace(
@@ -132,7 +132,7 @@ class Reference:
                 start, stop = p.active
                 if not start <= step * dt < stop:
                     spikes[name] = np.zeros((copies, p.size), dtype=bool)
-                elif type(p.model).__name__ == "SpikeArray":
+                elif isinstance(p.model, SpikeArray):
                     spikes[name] = inputs[name][:, step] if name in inputs else np.zeros((copies, p.size), dtype=bool)
                 else:
                     numbers = lambda n=p.size, o=offset: uniforms(seed, step, o, samples, n)  # noqa: E731, B023

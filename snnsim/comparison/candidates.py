@@ -3,13 +3,17 @@
 A candidate is one network at one step, or at one exit threshold. The candidates are fixed on the validation split: of
 each network, the points that no other of its points beats in both accuracy and operations there. They are then
 evaluated on the test split, and the cheapest that reaches a level on it is reported, with its validation accuracy and
-the number of candidates beside it, since the best of many is a lucky one.
+the number of candidates beside it, since the best of many is a lucky one. Cascades (`cascades`) are candidates of the
+same kind, of both sides.
 
-Networks and ANNs are the entries `snn` and `ann` of `results.json`.
+Networks, ANNs and cascades are the entries `snn`, `ann` and `cascades` of `results.json`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from snnsim.comparison.curves import COUNTERS
 
@@ -22,14 +26,12 @@ REFERENCE = "784-1200-1200-10"
 Entry = Mapping[str, Any]
 
 
-def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+def pareto_front(points: npt.ArrayLike) -> list[int]:
     """Indices of the (ops, accuracy) pairs that no other pair beats, in order of rising ops; of equals the first."""
-    front: list[int] = []
-    best = -1.0
-    for index in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i)):
-        if points[index][1] > best:
-            best = points[index][1]
-            front.append(index)
+    ops, accuracy = np.asarray(points, np.float64).reshape(-1, 2).T
+    order = np.lexsort((-accuracy, ops))
+    best_before = np.maximum.accumulate(np.append(-1.0, accuracy[order]))[:-1]
+    front: list[int] = order[accuracy[order] > best_before].tolist()
     return front
 
 
@@ -61,14 +63,20 @@ def cheapest_ann(anns: Iterable[Entry], level: float, cost: str) -> Entry | None
     return min((ann for ann in anns if ann["accuracy"] >= level), key=lambda ann: ann[cost], default=None)
 
 
+def cascade_name(stages: Iterable[str]) -> str:
+    """How a cascade is called."""
+    return " > ".join(stages)
+
+
 def at_levels(
-    anns: Sequence[Entry], networks: Sequence[Entry]
+    anns: Sequence[Entry], networks: Sequence[Entry], ann_cascades: Sequence[Entry] = ()
 ) -> tuple[dict[str, dict[str, Any] | None], dict[str, list[dict[str, Any]]]]:
-    """The cheapest candidate of all, and the cheapest of each network, at each of `LEVELS`.
+    """The cheapest candidate of all single networks, and the cheapest of each network, at each of `LEVELS`.
 
     A level that nothing reaches is None; a network that does not reach a level is missing from that level's list.
     """
     fixed = [_on_test(candidate, networks) for candidate in candidates(networks)]
+    opponents = _ann_contenders(anns, ann_cascades)
     overall: dict[str, dict[str, Any] | None] = {}
     per_network: dict[str, list[dict[str, Any]]] = {}
     for key in LEVELS:
@@ -79,12 +87,52 @@ def at_levels(
             first_of.setdefault(candidate["snn"], candidate)
         counted = {"n_candidates": len(fixed), "n_reaching": len(reaching)}
         per_network[key] = [
-            first_of[network["name"]] | _ratios(first_of[network["name"]], anns, level)
+            first_of[network["name"]] | _ratios(first_of[network["name"]], anns, opponents, level)
             for network in networks
             if network["name"] in first_of
         ]
-        overall[key] = reaching[0] | counted | _ratios(reaching[0], anns, level) if reaching else None
+        overall[key] = reaching[0] | counted | _ratios(reaching[0], anns, opponents, level) if reaching else None
     return overall, per_network
+
+
+def at_cascades(
+    anns: Sequence[Entry], networks: Sequence[Entry], cascades: Mapping[str, Sequence[Entry]]
+) -> dict[str, dict[str, Any] | None]:
+    """At each of `LEVELS` the cheapest spiking cascade or single network against the cheapest ANN cascade or ANN.
+
+    A level that neither side reaches is None; where one side does not reach it, that side's entries are None, and so is
+    the ratio.
+    """
+    spiking = [_on_test(candidate, networks) for candidate in candidates(networks)]
+    spiking += [
+        {**cascade, "snn": cascade_name(cascade["stages"]), "kind": "cascade", "at": cascade["thresholds"]}
+        for cascade in cascades["snn"]
+    ]
+    opponents = _ann_contenders(anns, cascades["ann"])
+    found: dict[str, dict[str, Any] | None] = {}
+    for key in LEVELS:
+        snn, ann = (_cheapest(side, float(key)) for side in (spiking, opponents))
+        entry: dict[str, Any] = {
+            name: snn[name] if snn else None
+            for name in ("snn", "code", "kind", "at", "ops", "accuracy", "validation_accuracy")
+        }
+        for name in ("ann", "ops", "accuracy", "validation_accuracy", "thresholds"):
+            entry[name if name == "ann" else f"ann_{name}"] = ann[name] if ann else None
+        entry |= {"n_candidates": len(spiking), "n_ann_candidates": len(opponents)}
+        found[key] = entry | {"ratio": snn["ops"] / ann["ops"] if snn and ann else None} if snn or ann else None
+    return found
+
+
+def _ann_contenders(anns: Iterable[Entry], cascades: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Single ANNs and cascades of them alike; `ops` are effective MACs."""
+    names = ("ops", "accuracy", "validation_accuracy", "thresholds")
+    single = [{**ann, "ann": ann["name"], "ops": ann["effective_macs"], "thresholds": []} for ann in anns]
+    joined = [{**cascade, "ann": cascade_name(cascade["stages"])} for cascade in cascades]
+    return [{name: contender[name] for name in ("ann", *names)} for contender in single + joined]
+
+
+def _cheapest(contenders: Iterable[Entry], level: float) -> Entry | None:
+    return min((c for c in contenders if c["accuracy"] >= level), key=lambda c: c["ops"], default=None)
 
 
 def _on_test(candidate: Entry, networks: Iterable[Entry]) -> dict[str, Any]:
@@ -96,19 +144,21 @@ def _on_test(candidate: Entry, networks: Iterable[Entry]) -> dict[str, Any]:
     return {**candidate, "source": network["source"], "code": network["code"]} | figures
 
 
-def _ratios(point: Entry, anns: Sequence[Entry], level: float) -> dict[str, Any]:
+def _ratios(point: Entry, anns: Sequence[Entry], contenders: Sequence[Entry], level: float) -> dict[str, Any]:
     named = {ann["name"]: ann for ann in anns}
-    opponents = {
-        "own_ann": (named.get(point["source"]), "dense_macs"),
-        "reference": (named.get(REFERENCE), "dense_macs"),
-        "cheapest_ann": (cheapest_ann(anns, level, "dense_macs"), "dense_macs"),
-        "effective": (cheapest_ann(anns, level, "effective_macs"), "effective_macs"),
+    costs: dict[str, tuple[str, float] | None] = {}
+    for key, ann, cost in (
+        ("own_ann", named.get(point["source"]), "dense_macs"),
+        ("reference", named.get(REFERENCE), "dense_macs"),
+        ("cheapest_ann", cheapest_ann(anns, level, "dense_macs"), "dense_macs"),
+        ("effective", cheapest_ann(anns, level, "effective_macs"), "effective_macs"),
+    ):
+        costs[key] = (ann["name"], ann[cost]) if ann else None
+    cascade = _cheapest(contenders, level)
+    costs["cascade"] = (cascade["ann"], cascade["ops"]) if cascade else None
+    found: dict[str, Any] = {
+        f"ratio_{key}": point["ops"] / opponent[1] if opponent else None for key, opponent in costs.items()
     }
-    found: dict[str, Any] = {}
-    for name, (ann, cost) in opponents.items():
-        found[f"ratio_{name}"] = point["ops"] / ann[cost] if ann else None
-    for name in ("cheapest_ann", "effective"):
-        ann, cost = opponents[name]
-        found[f"{name}_name"] = ann["name"] if ann else None
-        found[f"{name}_macs"] = ann[cost] if ann else None
+    for key in ("cheapest_ann", "effective", "cascade"):
+        found[f"{key}_name"], found[f"{key}_macs"] = costs[key] or (None, None)
     return found

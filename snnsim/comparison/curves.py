@@ -130,18 +130,22 @@ def early_exit(readout: Readout, labels: npt.NDArray[np.int64], thresholds: Sequ
         steps = exit_steps(readout.margins, threshold)
         spent = readout.counts[:, samples, steps]
         correct = int(np.count_nonzero(readout.predictions[samples, steps] == labels))
-        ops = spent[0] + spent[1]
         points.append(
             {"threshold": threshold}
             | _means(len(labels), correct, spent.sum(axis=1))
-            | {
-                "steps": (int(steps.sum()) + len(labels)) / len(labels),
-                "median_ops": float(np.median(ops)),
-                "p95_ops": float(np.quantile(ops, 0.95, method="higher")),
-                "max_ops": float(ops.max()),
-            }
+            | {"steps": (int(steps.sum()) + len(labels)) / len(labels)}
+            | spread(spent[0] + spent[1])
         )
     return points
+
+
+def spread(ops: npt.NDArray[np.int64]) -> dict[str, float]:
+    """`median_ops`, `p95_ops` and `max_ops` of the operations of each sample."""
+    return {
+        "median_ops": float(np.median(ops)),
+        "p95_ops": float(np.quantile(ops, 0.95, method="higher")),
+        "max_ops": float(ops.max()),
+    }
 
 
 def _means(n: int, correct: int, totals: npt.NDArray[np.int64]) -> dict[str, float]:

@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import cached_property, partial
 from os import PathLike
 from pathlib import Path
@@ -16,8 +17,9 @@ from snnsim import __version__
 from snnsim._errors import SnnsimError
 from snnsim.ann import Ann
 from snnsim.comparison import progress as _progress
-from snnsim.comparison.candidates import at_levels, candidates
-from snnsim.comparison.curves import COUNTERS, Readout, anytime, early_exit, exit_thresholds
+from snnsim.comparison.candidates import at_cascades, at_levels, candidates
+from snnsim.comparison.cascades import Answers, Stage, frontier, hand_over_thresholds
+from snnsim.comparison.curves import COUNTERS, Readout, anytime, decide, early_exit, exit_thresholds
 from snnsim.comparison.energy import ann_energy, critics, snn_energy
 from snnsim.comparison.environment import environment
 from snnsim.comparison.figure import save_figure
@@ -92,12 +94,13 @@ def compare(
     store = Store(out, run, force=force)
     images = _Images(dataset, limit)
     total = images.n * len(anns) * len(codes)
-    ann_parts: list[dict[str, Any]] = []
-    snn_parts: list[dict[str, Any]] = []
+    ann_parts: list[_Part] = []
+    snn_parts: list[_Part] = []
     shown = _progress.bar() if progress is True else nullcontext(progress or _progress.silent)
     try:
         with shown as tell:
-            for ann in anns:
+            # In the order of their cost, whatever the order in which they were given.
+            for ann in sorted(anns, key=lambda ann: (ann.dense_macs, ann.name)):
                 ann_parts.append(_kept(store, "ann", ann.name, partial(_run_ann, ann, images)))
                 for code in codes:
                     before = images.n * len(snn_parts)
@@ -106,10 +109,11 @@ def compare(
                     simulate = partial(_run_snn, ann, code, images, seed, batch, jobs, advance)
                     snn_parts.append(_kept(store, "snn", f"{ann.name} {code}", simulate))
                     advance(images.n)
+            tell("cascades", total, total)
+            results = _results(run, images, ann_parts, snn_parts, complete=True)
     except KeyboardInterrupt:
         _write(out, _results(run, images, ann_parts, snn_parts, complete=False))
         raise
-    results = _results(run, images, ann_parts, snn_parts, complete=True)
     _write(out, results)
     return results
 
@@ -148,34 +152,57 @@ class _Images:
         return self.test.pixels
 
 
-def _run_ann(ann: Ann, images: _Images) -> dict[str, Any]:
-    labels = images.test.labels
+@dataclass(frozen=True)
+class _Part:
+    """A finished network: its entry of `results.json`, the seconds it took, and how it serves as a cascade's stage."""
+
+    entry: dict[str, Any]
+    wall_s: float
+    stage: Stage
+
+
+def _run_ann(ann: Ann, images: _Images) -> tuple[dict[str, Any], Stage]:
+    validation, test = (_decided(ann, pixels) for pixels in (images.validation_pixels, images.test_pixels))
+    (on_validation,), (on_test,) = anytime(validation, images.validation.labels), anytime(test, images.test.labels)
     entry = {
         "name": ann.name,
         "layers": ann.widths,
-        "accuracy": int(np.count_nonzero(ann.logits(images.test_pixels).argmax(axis=1) == labels)) / len(labels),
+        "accuracy": on_test["accuracy"],
+        "validation_accuracy": on_validation["accuracy"],
         "dense_macs": ann.dense_macs,
-        "effective_macs": int(ann.effective_macs(images.test_pixels).sum()) / len(labels),
+        "effective_macs": on_test["macs"],
         "parameters": ann.n_parameters,
     }
-    return entry | {"energy": ann_energy(entry)}
+    return entry | {"energy": ann_energy(entry)}, _stage(ann.name, validation, test)
+
+
+def _decided(ann: Ann, pixels: npt.NDArray[np.float32]) -> Readout:
+    """An ANN's decisions as the readout of a network of a single step, with effective MACs for operations."""
+    predictions, margins = decide(ann.logits(pixels)[:, None, :])
+    counts = np.zeros((len(COUNTERS), len(pixels), 1), np.int64)
+    counts[COUNTERS.index("macs"), :, 0] = ann.effective_macs(pixels)
+    return Readout(predictions, margins, counts)
+
+
+def _stage(name: str, validation: Readout, test: Readout) -> Stage:
+    thresholds = hand_over_thresholds(validation)
+    return Stage(name, thresholds, Answers.of(validation, thresholds), Answers.of(test, thresholds))
 
 
 def _run_snn(
     ann: Ann, code: str, images: _Images, seed: int, batch: int, jobs: int | None, advance: Callable[[int], None]
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Stage]:
     twin = convert(ann, code, calibration=images.calibration)
     n_validation = len(images.validation)
-    readout = _simulate(twin, images.validation_pixels, seed, batch, jobs, advance)
-    thresholds = exit_thresholds(readout)
-    labels = images.validation.labels
-    validation = anytime(readout, labels), early_exit(readout, labels, thresholds)
-    readout = _simulate(twin, images.test_pixels, seed, batch, jobs, lambda done: advance(n_validation + done))
-    labels = images.test.labels
-    curve = _beside(anytime(readout, labels), validation[0])
-    exits = _beside(early_exit(readout, labels, thresholds), validation[1])
+    on_validation = _simulate(twin, images.validation_pixels, seed, batch, jobs, advance)
+    on_test = _simulate(twin, images.test_pixels, seed, batch, jobs, lambda done: advance(n_validation + done))
+    thresholds = exit_thresholds(on_validation)
+    curve, exits = (
+        _beside(points(on_test, images.test.labels), points(on_validation, images.validation.labels))
+        for points in (anytime, partial(early_exit, thresholds=thresholds))
+    )
     last = curve[-1]
-    return {
+    entry = {
         "name": twin.name,
         "source": ann.name,
         "code": code,
@@ -190,6 +217,7 @@ def _run_snn(
         "curve": curve,
         "early_exit": exits,
     }
+    return entry, _stage(twin.name, on_validation, on_test)
 
 
 def _simulate(
@@ -229,15 +257,17 @@ def _beside(test: list[dict[str, Any]], validation: list[dict[str, Any]]) -> lis
     ]
 
 
-def _kept(store: Store, kind: str, name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _kept(store: Store, kind: str, name: str, compute: Callable[[], tuple[dict[str, Any], Stage]]) -> _Part:
     """The part from the folder, or computed and kept there; `wall_s` is the seconds that it took at the time."""
-    part = store.read(kind, name)
-    if part is None:
-        begun = time.perf_counter()
-        entry = compute()
-        part = {"wall_s": time.perf_counter() - begun, "entry": entry}
-        store.add(kind, name, part)
-    return part
+    kept = store.read(kind, name)
+    if kept is not None:
+        part, arrays = kept
+        return _Part(part["entry"], part["wall_s"], Stage.of(name, arrays))
+    begun = time.perf_counter()
+    entry, stage = compute()
+    wall_s = time.perf_counter() - begun
+    store.add(kind, name, {"wall_s": wall_s, "entry": entry}, stage.arrays)
+    return _Part(entry, wall_s, stage)
 
 
 def _advance(tell: _progress.Report, name: str, before: int, total: int, done: int) -> None:
@@ -245,20 +275,16 @@ def _advance(tell: _progress.Report, name: str, before: int, total: int, done: i
 
 
 def _results(
-    run: dict[str, Any],
-    images: _Images,
-    ann_parts: list[dict[str, Any]],
-    snn_parts: list[dict[str, Any]],
-    *,
-    complete: bool,
+    run: dict[str, Any], images: _Images, ann_parts: list[_Part], snn_parts: list[_Part], *, complete: bool
 ) -> dict[str, Any]:
-    anns = [part["entry"] for part in ann_parts]
+    anns = [part.entry for part in ann_parts]
     by_name = {ann["name"]: ann for ann in anns}
     snns = [
-        part["entry"] | {"accuracy_loss": by_name[part["entry"]["source"]]["accuracy"] - part["entry"]["accuracy"]}
+        part.entry | {"accuracy_loss": by_name[part.entry["source"]]["accuracy"] - part.entry["accuracy"]}
         for part in snn_parts
     ]
-    at, per_network_at = at_levels(anns, snns)
+    cascades = _cascades(images, ann_parts, snn_parts) if complete else {"ann": [], "snn": []}
+    at, per_network_at = at_levels(anns, snns, cascades["ann"])
     return {
         "schema": run["schema"],
         "complete": complete,
@@ -270,9 +296,25 @@ def _results(
         "ann": anns,
         "snn": snns,
         "candidates": candidates(snns),
+        "cascades": cascades,
         "at": at,
         "per_network_at": per_network_at,
-        "wall_s": round(sum(part["wall_s"] for part in ann_parts + snn_parts), 3),
+        "at_cascades": at_cascades(anns, snns, cascades),
+        "wall_s": round(sum(part.wall_s for part in ann_parts + snn_parts), 3),
+    }
+
+
+def _cascades(images: _Images, ann_parts: list[_Part], snn_parts: list[_Part]) -> dict[str, list[dict[str, Any]]]:
+    """The cascades of the ANNs, and those of the spiking networks of each code."""
+    labels = images.validation.labels, images.test.labels
+    codes = dict.fromkeys(part.entry["code"] for part in snn_parts)
+    return {
+        "ann": frontier((part.stage for part in ann_parts), *labels),
+        "snn": [
+            {"code": code, **point}
+            for code in codes
+            for point in frontier((part.stage for part in snn_parts if part.entry["code"] == code), *labels)
+        ],
     }
 
 

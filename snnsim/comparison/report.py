@@ -2,11 +2,13 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from snnsim.comparison.candidates import LEVELS, REFERENCE
+from snnsim.comparison.candidates import LEVELS, REFERENCE, cascade_name
+from snnsim.comparison.cascades import SHARES
 from snnsim.comparison.energy import (
     AC_PJ,
     DRAM_PJ,
@@ -29,12 +31,41 @@ LEVEL_COLUMNS = (
     "stopped at",
     "operations",
     "on test / validation",
-    "own ANN, dense",
-    f"reference {REFERENCE}",
-    "cheapest dense ANN",
-    "fewest effective MACs",
+    "a: own ANN, dense",
+    f"b: reference {REFERENCE}",
+    "c: cheapest dense ANN",
+    "d: fewest effective MACs",
+    "e: ANN cascade",
 )
 """Column names of `level_rows`."""
+
+CASCADE_COLUMNS = (
+    "test accuracy",
+    "cheapest spiking cascade",
+    "stopped at",
+    "operations",
+    "on test / validation",
+    "cheapest ANN cascade",
+    "handed over at",
+    "effective MACs",
+    "ANN on test / validation",
+    "spiking / ANN",
+)
+"""Column names of `cascade_rows`."""
+
+_LEVELS_NOTE = """Ratios of the spiking network's operations to the MACs of five opponents. The ANN opponents of columns a to d run to
+their end on every image, while the spiking network stops where it is sure. The opponent of column e may do so too: it
+is the cheapest cascade of ANNs, or single ANN, that reaches the accuracy.
+"""
+
+_CASCADES_NOTE = f"""A cascade runs one network, and where the margin of its two highest scores is not above a threshold the next one, which
+costs more and is better, and so on; an image pays for every network that it went through. Spiking networks stop at the
+first step at which the margin is above the threshold and hand over at their last step; ANNs decide once, zeros skipped.
+Single networks compete on both sides. Searched were all pairs and triples of networks of one code, or of ANNs, that
+rise in validation cost and in validation accuracy from stage to stage, at up to {len(SHARES)} thresholds per stage on both
+sides: quantiles of the validation margins, no label used. The Pareto-optimal cascades on the validation images were then
+evaluated once on the test images.
+"""
 
 _UNITS = """\
 - **operations**: ACs + MACs, mean per image, counted in the simulation at every synaptic event. AC: one spike delivered
@@ -50,6 +81,8 @@ _UNITS = """\
 - **candidates**: of each network the steps and exit thresholds that are Pareto-optimal on the validation images. The
   cheapest one that reaches a level on the test images is shown; it is the best of many, so a little lucky: its
   validation accuracy stands beside it.
+- **cascade**: networks run one after the other, each only where the one before was not sure; the counts of all that ran
+  add up.
 - **ratio**: operations of the spiking point / MACs of the ANN. Below 1 the spiking network needs fewer operations.
 """
 
@@ -75,9 +108,56 @@ def level_rows(results: Results) -> list[list[str]]:
                 _versus(point["ratio_reference"]),
                 _versus(point["ratio_cheapest_ann"], point["cheapest_ann_name"]),
                 _versus(point["ratio_effective"], point["effective_name"]),
+                _versus(point["ratio_cascade"], point["cascade_name"]),
             ]
         )
     return rows
+
+
+def cascade_rows(results: Results) -> list[list[str]]:
+    """One row per level, in the order of `CASCADE_COLUMNS`."""
+    rows = []
+    for key in LEVELS:
+        point = results["at_cascades"][key]
+        row = [_percent(float(key))]
+        for prefix, name, none in (("", "snn", "no spiking network reaches it"), ("ann_", "ann", "no ANN reaches it")):
+            if point is None or point[name] is None:
+                row += [none, "", "", ""]
+                continue
+            if name == "ann":
+                called, where = (
+                    point["ann"],
+                    _margins(point["ann_thresholds"]) if point["ann_thresholds"] else "its end",
+                )
+            else:
+                called, where = _spiking_name(point), _where(point)
+            accuracies = (_percent(point[f"{prefix}{split}accuracy"]) for split in ("", "validation_"))
+            row += [called, where, _count(point[f"{prefix}ops"]), " / ".join(accuracies)]
+        rows.append([*row, _versus(point["ratio"]) if point and point["ratio"] is not None else ""])
+    return rows
+
+
+def verdict(results: Results) -> str:
+    """One sentence on who needs fewer operations where both sides may exit early and cascade."""
+    if not results["complete"]:
+        return "Early exit and cascades on both sides: not compared yet, the run was interrupted."
+    said = []
+    for key in LEVELS:
+        point, level = results["at_cascades"][key], _percent(float(key))
+        if point is None:
+            continue
+        if point["ratio"] is not None:
+            said.append(f"**{_versus(point['ratio'])}** at {level}")
+        elif point["snn"] is None:
+            said.append(f"**LOSES** at {level}, which no spiking network reaches and {point['ann']} does")
+        else:
+            said.append(f"**wins** at {level}, which no ANN reaches")
+    if not said:
+        return f"Early exit and cascades on both sides: neither side reaches {_percent(float(LEVELS[0]))}."
+    return (
+        "With early exit and cascades on both sides, the cheapest spiking operations against the fewest effective MACs "
+        f"of the ANNs: {'; '.join(said)}."
+    )
 
 
 def headline(results: Results) -> str:
@@ -105,6 +185,10 @@ def headline(results: Results) -> str:
             point["ratio_effective"],
             f"the lowest effective MACs (zeros skipped) of an ANN that reaches it, {point['effective_name']}",
         ),
+        (
+            point["ratio_cascade"],
+            f"the lowest effective MACs of ANNs that reach it and may exit early, too, {point['cascade_name']}",
+        ),
     ]
     sentences += [f"- {_amount(ratio)} {opponent}" for ratio, opponent in opponents if ratio is not None]
     if point["kind"] == "early_exit":
@@ -122,9 +206,11 @@ def report(results: Results) -> str:
     sections = [
         f"# {dataset['name']}: accuracy against operations\n{state}\n"
         f"{dataset['n_test']:,} test images, {dataset['n_validation']:,} validation images, seed {results['seed']}, "
-        f"snnsim {results['environment']['versions']['snnsim']}.\n\n{headline(results)}\n\n"
+        f"snnsim {results['environment']['versions']['snnsim']}.\n\n{headline(results)}\n\n{verdict(results)}\n\n"
         "![accuracy against operations](accuracy_vs_ops.png)",
-        "## The cheapest spiking point at each accuracy\n\n" + markdown(LEVEL_COLUMNS, level_rows(results)),
+        f"## The cheapest spiking point at each accuracy\n\n{_LEVELS_NOTE}\n"
+        + markdown(LEVEL_COLUMNS, level_rows(results)),
+        "## Both sides with cascades\n\n" + _cascades(results),
         "## Each network against its own ANN\n\nThe cheapest candidate of every network, and its ratio to the "
         "dense MACs of the ANN that it was converted from.\n\n" + _per_network(results),
         "## ANNs\n\n" + _anns(results),
@@ -139,7 +225,7 @@ def report(results: Results) -> str:
 
 
 def points_csv(results: Results) -> str:
-    """Every point of every curve, on both splits, one per line."""
+    """Every point of every curve and every cascade, on both splits, one per line; a cascade has several thresholds."""
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["network", "source", "code", "kind", "split", "step_or_threshold", "ops", "accuracy"])
@@ -152,6 +238,12 @@ def points_csv(results: Results) -> str:
                 for point in points:
                     described = [network["name"], network["source"], network["code"], kind, split, point[key]]
                     table.writerow([*described, point[f"{prefix}ops"], point[f"{prefix}accuracy"]])
+    for side, kind in (("snn", "snn_cascade"), ("ann", "ann_cascade")):
+        for split, prefix in (("validation", "validation_"), ("test", "")):
+            for point in results["cascades"][side]:
+                name, thresholds = cascade_name(point["stages"]), " ".join(str(t) for t in point["thresholds"])
+                described = [name, "", point.get("code", ""), kind, split, thresholds]
+                table.writerow([*described, point[f"{prefix}ops"], point[f"{prefix}accuracy"]])
     return buffer.getvalue()
 
 
@@ -160,6 +252,25 @@ def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     rows = list(rows)
     rule = ["---:" if rows and all(_is_number(row[i]) for row in rows) else "---" for i in range(len(columns))]
     return "\n".join("| " + " | ".join(row) + " |" for row in (columns, rule, *rows))
+
+
+def _cascades(results: Results) -> str:
+    if not results["complete"]:
+        return verdict(results)
+    n_spiking, n_ann = (len(results["cascades"][side]) for side in ("snn", "ann"))
+    if not n_spiking and not n_ann:
+        found = "No two networks rise in cost and in accuracy, so there is no cascade: single networks are compared."
+    else:
+        found = f"That left {n_spiking} spiking cascades and {n_ann} of ANNs."
+    n_test = results["dataset"]["n_test"]
+    errors = " / ".join(f"{100 * math.sqrt(float(k) * (1 - float(k)) / n_test):.2f}" for k in LEVELS)
+    luck = (
+        f"One standard error of a test accuracy is {errors} points at the three levels over {n_test:,} images: a ratio "
+        "near 1 is no difference."
+    )
+    return (
+        f"{verdict(results)}\n\n{_CASCADES_NOTE}{found}\n{luck}\n\n{markdown(CASCADE_COLUMNS, cascade_rows(results))}"
+    )
 
 
 def _per_network(results: Results) -> str:
@@ -183,7 +294,7 @@ def _anns(results: Results) -> str:
         columns,
         [
             [ann["name"], _percent(ann["accuracy"]), *(_count(ann[key]) for key in _ANN_COUNTS)]
-            for ann in sorted(results["ann"], key=lambda ann: (ann["dense_macs"], ann["name"]))
+            for ann in results["ann"]
         ],
     )
 
@@ -293,7 +404,20 @@ def _command(results: Results) -> str:
 
 
 def _where(point: Mapping[str, Any]) -> str:
-    return f"step {point['at']}" if point["kind"] == "anytime" else f"margin {point['at']:.4g}"
+    if point["kind"] == "anytime":
+        return f"step {point['at']}"
+    return _margins(point["at"] if point["kind"] == "cascade" else [point["at"]])
+
+
+def _margins(thresholds: Sequence[float]) -> str:
+    return f"margin {', '.join(f'{threshold:.4g}' for threshold in thresholds)}"
+
+
+def _spiking_name(point: Mapping[str, Any]) -> str:
+    """A cascade's stages are spiking networks of one code: the code is said once."""
+    code = f" {point['code']}"
+    stages = [stage.removesuffix(code) for stage in point["snn"].split(" > ")]
+    return cascade_name(stages) + code
 
 
 def _percent(share: float) -> str:

@@ -1,21 +1,30 @@
 """The folder that a comparison writes to: finished parts, the resume check, and nothing of anyone else's.
 
-`<out>/parts/run.json` says what the run is; each finished ANN or spiking network is one more file beside it. A file
-appears whole or not at all.
+`<out>/parts/run.json` says what the run is; each finished ANN or spiking network is two more files beside it, its
+figures (JSON) and its answers to every image (.npz). A file appears whole or not at all, a part's JSON last.
 """
 
 import hashlib
+import io
 import json
 import re
+import zipfile
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from snnsim._errors import ResultsError
 
 OUTPUTS = ("results.json", "points.csv", "accuracy_vs_ops.png", "accuracy_vs_ops.svg", "report.md")
 """Files that a comparison leaves in its folder, beside `parts/` and, where it had to train, `weights/`."""
 
-_PART = re.compile(r"(run|(ann|snn)-[\w.-]+)\.json")
+_PART = re.compile(r"run\.json|(ann|snn)-[\w.-]+\.(json|npz)")
+
+Arrays = dict[str, npt.NDArray[Any]]
 
 
 class Store:
@@ -49,14 +58,19 @@ class Store:
             raise ResultsError(f"{self.parts}: cannot be made ({error.strerror})") from error
         write(_record(out), to_json(run))
 
-    def read(self, kind: str, name: str) -> dict[str, Any] | None:
+    def read(self, kind: str, name: str) -> tuple[dict[str, Any], Arrays] | None:
         """The finished part of that kind ("ann" or "snn") and name, None where there is none yet."""
         path = self._path(kind, name)
-        return _load(path) if path.exists() else None
+        arrays = path.with_suffix(".npz")
+        return (_load(path), _load_arrays(arrays)) if path.exists() and arrays.exists() else None
 
-    def add(self, kind: str, name: str, part: dict[str, Any]) -> None:
+    def add(self, kind: str, name: str, part: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep a finished part."""
-        write(self._path(kind, name), to_json(part))
+        path = self._path(kind, name)
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        write(path.with_suffix(".npz"), buffer.getvalue())
+        write(path, to_json(part))
 
     def _path(self, kind: str, name: str) -> Path:
         # The digest keeps names apart that differ in characters no file name should hold.
@@ -97,8 +111,20 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: damaged ({error}); start over with --force or another --out") from error
+        raise _damaged(path, error) from error
     return content
+
+
+def _load_arrays(path: Path) -> Arrays:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            return {name: data[name] for name in data.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> ResultsError:
+    return ResultsError(f"{path}: damaged ({error}); start over with --force or another --out")
 
 
 def _foreign(out: Path) -> list[str]:

@@ -8,10 +8,34 @@ from snnsim.comparison.candidates import at_levels, candidates, cheapest_ann, pa
 from snnsim.comparison.curves import COUNTERS
 
 ANNS = [
-    {"name": "784-1200-1200-10", "accuracy": 0.991, "dense_macs": 2_392_800, "effective_macs": 400_000.0},
-    {"name": "784-128-10", "accuracy": 0.983, "dense_macs": 101_632, "effective_macs": 20_000.0},
-    {"name": "784-144-10-pruned", "accuracy": 0.9826, "dense_macs": 114_336, "effective_macs": 1_362.0},
-    {"name": "784-32-10", "accuracy": 0.96, "dense_macs": 25_408, "effective_macs": 5_000.0},
+    {
+        "name": "784-1200-1200-10",
+        "accuracy": 0.991,
+        "validation_accuracy": 0.99,
+        "dense_macs": 2_392_800,
+        "effective_macs": 400_000.0,
+    },
+    {
+        "name": "784-128-10",
+        "accuracy": 0.983,
+        "validation_accuracy": 0.98,
+        "dense_macs": 101_632,
+        "effective_macs": 20_000.0,
+    },
+    {
+        "name": "784-144-10-pruned",
+        "accuracy": 0.9826,
+        "validation_accuracy": 0.98,
+        "dense_macs": 114_336,
+        "effective_macs": 1_362.0,
+    },
+    {
+        "name": "784-32-10",
+        "accuracy": 0.96,
+        "validation_accuracy": 0.96,
+        "dense_macs": 25_408,
+        "effective_macs": 5_000.0,
+    },
 ]
 
 
@@ -110,7 +134,9 @@ def test_a_point_beaten_on_validation_is_no_candidate_however_good_on_test():
 
 def test_ratios_without_an_ann_are_none():
     entry = network("64-32-10", [point(10.0, 0.995, step=1)], [])
-    anns = [{"name": "64-32-10", "accuracy": 0.97, "dense_macs": 2368, "effective_macs": 900.0}]
+    anns = [
+        {"name": "64-32-10", "accuracy": 0.97, "validation_accuracy": 0.97, "dense_macs": 2368, "effective_macs": 900.0}
+    ]
     at, _ = at_levels(anns, [entry])
     for key in ("0.98", "0.985", "0.99"):
         assert at[key]["ratio_own_ann"] == 10.0 / 2368

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from snnsim.comparison import draw, headline, level_rows, report
-from snnsim.comparison.candidates import at_levels, candidates
+from snnsim.comparison.candidates import at_cascades, at_levels, candidates
 from snnsim.comparison.curves import COUNTERS
 from snnsim.comparison.energy import ann_energy, critics, snn_energy
 from snnsim.comparison.figure import save_figure
@@ -16,6 +16,7 @@ LAST = {"acs": 700.0, "macs": 300.0, "membrane_updates": 70_001.0, "spikes": 50.
 
 def make_results(accuracy=0.985, ops=1000.0, code="rate"):
     ann = {"name": "784-32-10", "layers": [784, 32, 10], "accuracy": 0.99, "dense_macs": 25_408}
+    ann |= {"validation_accuracy": 0.99}
     ann |= {"effective_macs": 400.0, "parameters": 25_450}
     ann["energy"] = ann_energy(ann)
     counts = {name: LAST[name] for name in COUNTERS}
@@ -30,6 +31,7 @@ def make_results(accuracy=0.985, ops=1000.0, code="rate"):
         {**shared, **counts, "step": i, "steps": i, "ops": 2 * ops * i, "validation_ops": 2 * ops * i}
         for i in (1, 2, 8)
     ]
+    cascades = {"ann": [], "snn": []}
     at, per_network_at = at_levels([ann], [entry])
     return {
         "schema": 1,
@@ -42,7 +44,9 @@ def make_results(accuracy=0.985, ops=1000.0, code="rate"):
         "snn": [entry],
         "candidates": candidates([entry]),
         "at": at,
+        "cascades": cascades,
         "per_network_at": per_network_at,
+        "at_cascades": at_cascades([ann], [entry], cascades),
         "wall_s": 1.0,
     }
 

@@ -1,6 +1,7 @@
 """Conversion: what the spiking twin of an ANN is, that it computes what the ANN computes, and what is refused."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,16 +15,21 @@ from snnsim.ann import Ann, Conv2d, Dense
 from snnsim.connections import Convolution
 from snnsim.conversion import CODES, RateCode, Responses, SpikingTwin, TTFSCode, convert
 
-
-FINE = {"rate": RateCode(steps=600, gain=1.0), "current": RateCode(steps=600, gain=1.0), "ttfs": TTFSCode(window=1024)}
-FINE["poisson"] = RateCode(steps=4000, gain=1.0)
+# Fine enough that what is left is an error of the conversion: no clipping (the largest activation is within range), many steps.
+_RATE = RateCode(steps=1500, gain=0.5, percentile=100.0, headroom=0.9)
+FINE: dict[str, RateCode | TTFSCode] = {
+    "rate": _RATE,
+    "current": _RATE,
+    "poisson": RateCode(steps=6000, gain=0.5, percentile=100.0, headroom=0.9),
+    "ttfs": TTFSCode(window=1024, percentile=100.0, headroom=0.9),
+}
 
 
 def dense(*widths: int, seed: int = 0) -> Ann:
     rng = np.random.default_rng(seed)
     layers = [
         Dense(rng.normal(0, 1.5 / np.sqrt(n), (n, m)).astype(np.float32), rng.normal(0, 0.1, m).astype(np.float32))
-        for n, m in zip(widths, widths[1:], strict=False)
+        for n, m in itertools.pairwise(widths)
     ]
     return Ann("-".join(map(str, widths)), tuple(layers))
 
@@ -98,7 +104,10 @@ def test_the_twin_computes_what_the_ann_computes(make: Callable[[], Ann], code: 
 def test_more_steps_come_closer() -> None:
     ann, x = small()
     logits = ann.logits(x)
-    for code, settings in (("rate", [RateCode(steps=n) for n in (20, 2000)]), ("ttfs", [TTFSCode(8), TTFSCode(1024)])):
+    for code, settings in (
+        ("rate", [RateCode(n, 0.5, 100.0, 0.9) for n in (20, 2000)]),
+        ("ttfs", [TTFSCode(n, 100.0, 0.9) for n in (8, 1024)]),
+    ):
         errors = []
         for setting in settings:
             scores = convert(ann, code, calibration=x, settings=setting).run(x, threads=1).scores[:, -1]

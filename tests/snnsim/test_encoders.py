@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 from reference_simulator import uniforms
+from snnsim_models import Model
 
 from snnsim import IF, Graded, Latency, Network, Poisson, Simulator, SpikeTrain
-from snnsim_models import Model
 
 
 def spikes_of(

@@ -134,12 +134,12 @@ def test_random_networks_equal_the_reference(seed: int) -> None:
     ]
     for population in sources:
         inputs[population.name] = rng.integers(0, 17, (3, population.size)) / 16
-    targets = [net.population(f"p{k}", n := int(rng.integers(1, 19)), rng.choice(choices)(n)) for k in range(3)]
+    targets = [
+        net.population(f"p{k}", n := int(rng.integers(1, 19)), choices[rng.integers(len(choices))](n)) for k in range(3)
+    ]
     for _ in range(6):
-        source, target = (
-            rng.choice(np.array([*sources, *targets], dtype=object)),
-            rng.choice(np.array(targets, dtype=object)),
-        )
+        source = [*sources, *targets][rng.integers(6)]
+        target = targets[rng.integers(3)]
         a, b = sorted(rng.choice(source.size + 1, 2, replace=False))
         c, d = sorted(rng.choice(target.size + 1, 2, replace=False))
         w = weights_of(rng, b - a, d - c)
@@ -267,6 +267,7 @@ def test_more_kinds_of_kernels_than_one_tuple_holds() -> None:
     }
     for name, model in (sources | neurons).items():
         net.population(name, n, model)
+    rng = np.random.default_rng(2)
     for k, name in enumerate(sources):
         for j, target in enumerate(neurons):
             w: Any = weights_of(rng, n, n)

@@ -9,8 +9,21 @@ import pytest
 import scipy.sparse
 
 import snnsim as sn
-from snnsim import IF, LIF, TTFS, Convolution, Dense, Graded, Network, NetworkError, SimulationError, Simulator, Sparse
-from snnsim import SpikeArray, SpikeTrain
+from snnsim import (
+    IF,
+    LIF,
+    TTFS,
+    Convolution,
+    Dense,
+    Graded,
+    Network,
+    NetworkError,
+    SimulationError,
+    Simulator,
+    Sparse,
+    SpikeArray,
+    SpikeTrain,
+)
 
 
 def small(**changes: Any) -> Network:

@@ -69,9 +69,9 @@ def cached(folder: Path) -> dict[Path, int]:
     return {file: file.stat().st_mtime_ns for file in (folder / "cache").rglob("*") if file.is_file()}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the three packages in one folder."""
+    """A copy of the three packages in one folder, whose sources tests may edit."""
     folder = tmp_path_factory.mktemp("sources")
     for package in (snnsim, snnsim_kernels, snnsim_models):
         origin = Path(package.__file__).parent
@@ -106,6 +106,11 @@ def test_a_second_process_hits_and_an_edited_equation_misses(sources: Path) -> N
 def test_a_model_of_the_users_own_is_not_served_by_a_stale_kernel(tmp_path: Path) -> None:
     assert run(tmp_path, CUSTOM_MODEL.format(gain="1.0")) == ["4.0"]
     assert run(tmp_path, CUSTOM_MODEL.format(gain="2.0")) == ["8.0"]
+
+
+def test_a_cache_folder_that_cannot_be_written_stops_nobody(sources: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert run(tmp_path, SCRIPT, sources)[1] == "4.0"
 
 
 def test_the_cache_lies_where_the_environment_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

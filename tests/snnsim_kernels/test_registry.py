@@ -38,7 +38,11 @@ def test_names_are_unique() -> None:
 
 
 def test_nothing_is_compiled_at_import() -> None:
-    script = "import snnsim, snnsim_kernels.registry as r; print(r.update_kernel.cache_info().currsize, r.advance.cache_info().currsize)"
+    script = """
+import snnsim
+from snnsim_kernels import registry
+print(registry.update_kernel.cache_info().currsize, registry.advance.cache_info().currsize)
+"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["0", "0"]
 
@@ -46,7 +50,7 @@ def test_nothing_is_compiled_at_import() -> None:
 @pytest.mark.parametrize("columns", [PopulationColumn, ProjectionColumn, RecorderColumn])
 def test_columns_are_numbered_without_gaps(columns: type) -> None:
     assert [int(column) for column in columns] == list(range(len(columns)))
-    assert columns.COUNT == len(columns) - 1
+    assert len(columns) - 1 == columns.COUNT
 
 
 @pytest.mark.parametrize("n", [1, 7, 8, 9, 16, 23])

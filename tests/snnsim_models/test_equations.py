@@ -1,19 +1,20 @@
 """The scalar equations of each model, called as plain Python functions."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 from snnsim_models import IF, LIF, MODELS, TTFS, Graded, Latency, Poisson, SpikeArray
 
 
-def step_of(model: object, state: tuple[float, ...], step: int = 0, held: int = 0, dt: float = 0.5, **extra: float):  # noqa: ANN201
+def step_of(model: Any, state: tuple[float, ...], step: int = 0, held: int = 0, dt: float = 0.5, **extra: float) -> Any:
     constants = tuple(float(value) for value in model.constants(dt))
     state, held, spike = model.UPDATE.py_func(state, np.int32(held), step, *extra.values(), constants)
     return tuple(float(x) for x in state), int(held), bool(spike)
 
 
-def reset_of(model: object, state: tuple[float, ...], dt: float = 0.5) -> tuple[float, ...]:
+def reset_of(model: Any, state: tuple[float, ...], dt: float = 0.5) -> tuple[float, ...]:
     return model.RESET.py_func(state, tuple(float(value) for value in model.constants(dt)))
 
 
