@@ -25,6 +25,7 @@ class CompiledNetwork:
     """Tables and flat arrays of a network in one precision; the columns are those of ``snnsim_kernels.layout``."""
 
     network: Network
+    """The description as it was when it was compiled."""
     precision: str
     populations: NDArray[np.int64]
     projections: NDArray[np.int64]
@@ -75,6 +76,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         raise NetworkError(f"precision must be one of {list(registry.PRECISIONS)}, got {precision!r}")
     if not network.populations:
         raise NetworkError("the network has no population")
+    network = network.snapshot()
     real = registry.PRECISIONS[precision]
     states, constants, pointers = _Pool(real), _Pool(real), _Pool(np.int64)
     targets, weights = _Pool(np.int32), _Pool(real)

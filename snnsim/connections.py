@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._checks import real_array, whole_array, whole_number
 from ._errors import NetworkError
 
 __all__ = ["Connection", "Convolution", "Dense", "Sparse", "as_connection"]
@@ -39,11 +40,9 @@ class Connection(ABC):
 
 
 def _finite(name: str, values: ArrayLike, ndim: int) -> NDArray[np.float64]:
-    array = np.array(values, dtype=np.float64)
+    array = real_array(name, values, NetworkError)
     if array.ndim != ndim:
         raise NetworkError(f"{name} must have {ndim} dimension{'s' if ndim > 1 else ''}, got shape {array.shape}")
-    if bad := int(np.count_nonzero(~np.isfinite(array))):
-        raise NetworkError(f"{name} must be finite: {bad} of {array.size} are not")
     array.setflags(write=False)
     return array
 
@@ -90,17 +89,15 @@ class Sparse(Connection):
 
     def __post_init__(self) -> None:
         weights = _finite("Sparse.weights", self.weights, 1)
-        pointers, targets = np.array(self.pointers, dtype=np.int64), np.array(self.targets, dtype=np.int32)
+        object.__setattr__(self, "size", whole_number("Sparse.size", self.size, 1, 2**31 - 1, NetworkError))
+        pointers = whole_array("Sparse.pointers", self.pointers, 0, 2**62, NetworkError)
+        targets = whole_array("Sparse.targets", self.targets, 0, self.size - 1, NetworkError).astype(np.int32)
         if pointers.ndim != 1 or len(pointers) == 0 or pointers[0] != 0 or np.any(np.diff(pointers) < 0):
             raise NetworkError("Sparse.pointers must start at 0 and never decrease")
         if len(targets) != pointers[-1] or len(weights) != pointers[-1]:
             raise NetworkError(
                 f"Sparse.targets and .weights must have {pointers[-1]} entries (the last pointer), "
                 f"got {len(targets)} and {len(weights)}"
-            )
-        if len(targets) and (targets.min() < 0 or targets.max() >= self.size):
-            raise NetworkError(
-                f"Sparse.targets must lie within 0 and {self.size - 1}, got {targets.min()} to {targets.max()}"
             )
         if np.any(weights == 0):
             raise NetworkError("Sparse.weights must not be zero: a zero weight is not a synapse")
@@ -160,8 +157,9 @@ class Convolution(Connection):
         kernel = weights.shape[1]
         if weights.shape[2] != kernel:
             raise NetworkError(f"Convolution.weights must have a square kernel, got {kernel} x {weights.shape[2]}")
-        if self.stride < 1:
-            raise NetworkError(f"Convolution.stride must be at least 1, got {self.stride}")
+        for name in ("height", "width", "stride"):
+            value = whole_number(f"Convolution.{name}", getattr(self, name), 1, None, NetworkError)
+            object.__setattr__(self, name, value)
         if kernel > min(self.height, self.width):
             raise NetworkError(
                 f"Convolution: a kernel of {kernel} does not fit a layer of {self.height} x {self.width}"

@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from snnsim_models import IF, TTFS, Graded, Latency, Model, Poisson
 
-from ._errors import AnnError, SimulationError
+from ._checks import real_array, whole_number
+from ._errors import AnnError, SimulationError, SnnsimError
 from .ann import Ann, Conv2d
 from .ann import Dense as DenseLayer
 from .connections import Connection, Convolution, Dense, Sparse
@@ -56,10 +57,9 @@ class RateCode:
     headroom: float = 2.0
 
     def __post_init__(self) -> None:
-        if not (self.steps >= 1 and 0 < self.gain <= 1):
-            raise AnnError(
-                f"RateCode: steps must be at least 1 and gain within (0, 1], got {self.steps} and {self.gain}"
-            )
+        whole_number("RateCode.steps", self.steps, 1, 2**20 - 1, AnnError)
+        if not 0 < self.gain <= 1:
+            raise AnnError(f"RateCode.gain must lie within (0, 1], got {self.gain}")
         _check_balance(self)
 
 
@@ -76,8 +76,7 @@ class TTFSCode:
     headroom: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.window < 2:
-            raise AnnError(f"TTFSCode.window must be at least 2 steps, got {self.window}")
+        whole_number("TTFSCode.window", self.window, 2, 2**20 - 1, AnnError)
         _check_balance(self)
 
 
@@ -140,12 +139,8 @@ class SpikingTwin:
 
     def input_values(self, pixels: ArrayLike) -> NDArray[np.float64]:
         """Return what the encoder is given for pixels in [0, 1], shape (n, n_in): binary fractions."""
-        pixels = np.asarray(pixels, dtype=np.float64)
-        if pixels.ndim != 2 or pixels.shape[1] != self.ann.widths[0]:
-            raise SimulationError(f"{self.name} takes pixels of shape (n, {self.ann.widths[0]}), got {pixels.shape}")
-        if not (np.isfinite(pixels).all() and pixels.min(initial=0) >= 0 and pixels.max(initial=0) <= 1):
-            raise SimulationError(f"{self.name} takes pixels within 0 and 1")
-        return _binary(pixels * self.input_gain, _INPUT_BITS)
+        pixels = _pixels(f"{self.name}: pixels", pixels, self.ann, SimulationError)
+        return _binary(pixels[:, _neuron_order(self.ann, 0)] * self.input_gain, _INPUT_BITS)
 
     def run(
         self,
@@ -163,17 +158,17 @@ class SpikingTwin:
         batch : copies of the network at a time; neither it nor ``threads`` changes a result
         progress : called with the number of samples just finished
         """
-        if batch < 1:
-            raise SimulationError(f"batch must be at least 1, got {batch}")
+        batch = whole_number("batch", batch, 1, None, SimulationError)
         values = self.input_values(pixels)
-        self.network.seed = seed
-        parts: list[Responses] = []
+        n_classes = self.ann.widths[-1]
+        none = np.zeros((0, self.n_steps), np.int64)
+        parts = [Responses(np.zeros((0, self.n_steps, n_classes), np.float32), none, none, none, none, none)]
         simulator: Simulator | None = None
         for start in range(0, len(values), batch):
             part = values[start : start + batch]
             if simulator is None or simulator.copies != len(part):
                 simulator = Simulator(self.network, copies=len(part), precision=self.precision, threads=threads)
-            simulator.reset(first_sample=first_sample + start)
+            simulator.reset(first_sample=first_sample + start, seed=seed)
             result = simulator.run(self.n_steps * _DT, inputs={"pixels": part}, record={"output": ["v"]})
             counted = result.operations
             parts.append(
@@ -205,7 +200,10 @@ def convert(
         raise AnnError(f"code must be one of {CODES}, got {code!r}")
     if settings is None:
         settings = TTFSCode() if code == "ttfs" else RateCode()
-    activations = ann.activations(calibration)
+    pixels = _pixels("calibration", calibration, ann, AnnError)
+    if not len(pixels):
+        raise AnnError("calibration must hold at least one sample")
+    activations = ann.activations(pixels)
     if code == "ttfs" and isinstance(settings, TTFSCode):
         return _ttfs(ann, activations, settings)
     if code != "ttfs" and isinstance(settings, RateCode):
@@ -231,8 +229,8 @@ def _rate(ann: Ann, activations: list[NDArray[np.float32]], code: str, settings:
         # The analog layer's current stands for input of 1 x the pixel in each step: it carries the gain itself.
         drive = gain if k == 0 and code == "current" else 1.0
         weights = _weights(layer, k, ann, drive * scales[k] / scales[k + 1])
-        bias = _bias(layer) * gain / scales[k + 1]
-        fraction = _fraction_bits(weights, bias, steps, bits)
+        bias = _bias(layer, k, ann) * gain / scales[k + 1]
+        fraction = _fraction_bits(weights, bias, steps, 2.0, bits)
         bias = _binary(bias, fraction)
         model = (
             IF(v_threshold=math.inf, bias=bias) if last else IF(v_threshold=1.0, v_initial=0.5, bias=bias, reset="soft")
@@ -255,8 +253,8 @@ def _ttfs(ann: Ann, activations: list[NDArray[np.float32]], settings: TTFSCode) 
     for k, layer in enumerate(ann.layers):
         last = k == len(ann.layers) - 1
         weights = _weights(layer, k, ann, scales[k] / scales[k + 1])
-        bias = _bias(layer) * window / scales[k + 1]
-        fraction = _fraction_bits(weights, bias / window, window, _MANTISSA_BITS["float32"])
+        bias = _bias(layer, k, ann) * window / scales[k + 1]
+        fraction = _fraction_bits(weights, bias / window, window, window + 2.0, _MANTISSA_BITS["float32"])
         # Half a step less rounds to the nearest spike time instead of up.
         v_initial = _binary(bias, fraction) - (0.0 if last else 0.5)
         opened, begun = (k + 1) * period * _DT, (k * period + 1) * _DT
@@ -282,33 +280,59 @@ def _scales(activations: list[NDArray[np.float32]], percentile: float, headroom:
     return [*scales, 1.0]
 
 
+def _pixels(name: str, pixels: ArrayLike, ann: Ann, error: type[SnnsimError]) -> NDArray[np.float64]:
+    """Return pixels as an array (n, n_in) within [0, 1]."""
+    array = real_array(name, pixels, error)
+    if array.ndim != 2 or array.shape[1] != ann.widths[0]:
+        raise error(f"{name} must have shape (n, {ann.widths[0]}), got {array.shape}")
+    if array.size and (array.min() < 0 or array.max() > 1):
+        raise error(f"{name} must lie within 0 and 1, got {array.min():g} to {array.max():g}")
+    return array
+
+
+def _neuron_order(ann: Ann, k: int) -> NDArray[np.intp]:
+    """Return the order of the neurons at the input of layer k (its units, channel-major, as the ANN numbers them).
+
+    A convolution wants (y, x, channel) on both sides, whatever kind of layer the other side has.
+    """
+    shape = None
+    if k < len(ann.layers) and isinstance(after := ann.layers[k], Conv2d):
+        shape = after.input_shape
+    elif k > 0 and isinstance(before := ann.layers[k - 1], Conv2d):
+        shape = before.output_shape
+    order = np.arange(ann.widths[k])
+    return order if shape is None else order.reshape(shape).transpose(1, 2, 0).ravel()
+
+
 def _weights(layer: DenseLayer | Conv2d, k: int, ann: Ann, scale: float) -> Dense | Convolution:
-    """Return a layer's weights times ``scale``; neurons behind a convolution are ordered (y, x, channel)."""
+    """Return the weights of layer k times ``scale``, between neurons in :func:`_neuron_order`."""
+    weight = layer.weight.astype(np.float64) * scale
     if isinstance(layer, Conv2d):
         _, height, width = layer.input_shape
-        return Convolution(layer.weight.transpose(1, 2, 3, 0).astype(np.float64) * scale, height, width, layer.stride)
-    weight = layer.weight.astype(np.float64) * scale
-    if k > 0 and isinstance(previous := ann.layers[k - 1], Conv2d):
-        channels, height, width = previous.output_shape
-        weight = weight.reshape(channels, height, width, -1).transpose(1, 2, 0, 3).reshape(len(weight), -1)
-    return Dense(weight)
+        return Convolution(weight.transpose(1, 2, 3, 0), height, width, layer.stride)
+    return Dense(weight[_neuron_order(ann, k)][:, _neuron_order(ann, k + 1)])
 
 
-def _bias(layer: DenseLayer | Conv2d) -> NDArray[np.float64]:
-    """Return a layer's bias per neuron, in the order of :func:`_weights`."""
+def _bias(layer: DenseLayer | Conv2d, k: int, ann: Ann) -> NDArray[np.float64]:
+    """Return the bias of layer k per neuron, in :func:`_neuron_order`."""
     bias = layer.bias.astype(np.float64)
-    return np.tile(bias, layer.n_out // len(bias)) if isinstance(layer, Conv2d) else bias
+    if isinstance(layer, Conv2d):
+        bias = np.repeat(bias, layer.n_out // len(bias))
+    return bias[_neuron_order(ann, k + 1)]
 
 
-def _fraction_bits(weights: Dense | Convolution, bias: NDArray[np.float64], steps: int, bits: int) -> int:
+def _fraction_bits(
+    weights: Dense | Convolution, bias: NDArray[np.float64], steps: int, offset: float, bits: int
+) -> int:
     """Return how many binary places every weight may have so that no potential can outgrow a mantissa of ``bits`` bits.
 
-    The bound is safe, not typical: every source fires in every step, all weights of one sign.
+    ``offset`` bounds what besides weights and bias moves a potential: threshold, ramp, initial value. The bound is safe, not
+    typical: every source fires in every step, all weights of one sign.
     """
     array = weights.weights
     axes = tuple(range(array.ndim - 1))
     drive = max(np.maximum(array, 0).sum(axis=axes).max(), np.maximum(-array, 0).sum(axis=axes).max())
-    largest = steps * (drive + np.abs(bias).max()) + 2.0
+    largest = steps * (drive + np.abs(bias).max()) + offset
     return bits - math.ceil(math.log2(largest))
 
 

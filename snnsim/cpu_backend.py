@@ -33,6 +33,7 @@ class CpuBackend:
 
     def __init__(self, compiled: CompiledNetwork, threads: int | None) -> None:
         self.compiled = compiled
+        self._advance = registry.advance()
         self.threads = threads or os.cpu_count() or 1
         precision, kinds = compiled.precision, compiled.neuron_kinds
         self._kernels = kernel_set(
@@ -61,6 +62,7 @@ class CpuBackend:
         copies, first, last = len(state), *steps
         todo = copies * (last - first)
         stop = threading.Event()
+        caller = threading.current_thread()
         lock = threading.Lock()
         finished, next_copy = 0, 0
         threads = min(self.threads, copies)
@@ -84,7 +86,7 @@ class CpuBackend:
                 while copy < last_copy and not stop.is_set():
                     until = last if last_copy - copy > 1 else min(last, step + per_call)
                     begun, before = time.perf_counter(), (copy, step)
-                    copy, step, used = registry.advance()(
+                    copy, step, used = self._advance(
                         self._kernels, populations, self.compiled.projections, recorders, state, held,
                         self.compiled.constants, self.compiled.pointers, self.compiled.targets, self.compiled.weights,
                         *trains, *counters, traces, *scratch.arrays, np.uint64(seed), first_sample, first, copy, last_copy,
@@ -99,7 +101,7 @@ class CpuBackend:
                         finished += advanced
                         if used:
                             log.append(scratch.log[:used].copy())
-                    if progress is not None and threading.current_thread() is threading.main_thread():
+                    if progress is not None and threading.current_thread() is caller:
                         progress(finished / todo)
 
         if threads == 1:

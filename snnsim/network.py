@@ -6,6 +6,7 @@ from typing import Any
 
 from snnsim_models import Model
 
+from ._checks import whole_number
 from ._errors import NetworkError
 from .connections import Connection, as_connection
 
@@ -79,10 +80,8 @@ class Network:
     def __init__(self, dt: float = 0.1, seed: int = 0) -> None:
         if not (math.isfinite(dt) and dt > 0):
             raise NetworkError(f"Network.dt must be above 0 ms, got {dt:g}")
-        if not 0 <= seed < 2**64:
-            raise NetworkError(f"Network.seed must lie within 0 and 2**64 - 1, got {seed}")
         self.dt = float(dt)
-        self.seed = int(seed)
+        self.seed = whole_number("Network.seed", seed, 0, 2**64 - 1, NetworkError)
         self.populations: dict[str, Population] = {}
         self.projections: list[Projection] = []
 
@@ -104,8 +103,7 @@ class Network:
             raise NetworkError(f"population name {name!r} is {'taken' if name else 'empty'}")
         if not isinstance(model, Model):
             raise NetworkError(f"population {name!r}: model must be a neuron model such as LIF(), got {model!r}")
-        if not (isinstance(size, int) and size >= 1):
-            raise NetworkError(f"population {name!r}: size must be a whole number of at least 1, got {size!r}")
+        size = whole_number(f"population {name!r}: size", size, 1, 2**31 - 1, NetworkError)
         if (expected := model.population_size) not in (None, size):
             raise NetworkError(
                 f"population {name!r} has {size} neurons, its {type(model).__name__} parameters {expected}"
@@ -151,6 +149,12 @@ class Network:
         made = Projection(name, source, target, connection, receptor)
         self.projections.append(made)
         return made
+
+    def snapshot(self) -> "Network":
+        """Return a description that later additions to this one do not reach."""
+        taken = Network(self.dt, self.seed)
+        taken.populations, taken.projections = dict(self.populations), list(self.projections)
+        return taken
 
     def _own(self, neurons: Population | Slice) -> Slice:
         if isinstance(neurons, Population):

@@ -10,6 +10,7 @@ from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import RecorderColumn as Rec
 from snnsim_models import SpikeArray
 
+from ._checks import real_array, steps_of, whole_number
 from ._errors import SimulationError
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
@@ -43,19 +44,19 @@ class Simulator:
         backend: str = "auto",
         threads: int | None = None,
     ) -> None:
-        if not (isinstance(copies, int) and copies >= 1):
-            raise SimulationError(f"Simulator.copies must be a whole number of at least 1, got {copies!r}")
         if backend not in ("auto", "cpu"):
             raise SimulationError(f"Simulator.backend must be 'auto' or 'cpu', got {backend!r}")
-        if threads is not None and threads < 1:
-            raise SimulationError(f"Simulator.threads must be at least 1, got {threads}")
-        self.network = net
-        self.copies = copies
+        if threads is not None:
+            threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
+        self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
         self._compiled: CompiledNetwork = compile_network(net, precision)
         self._backend = CpuBackend(self._compiled, threads)
-        self._state: NDArray[Any]
-        self._held: NDArray[np.int32]
         self.reset()
+
+    @property
+    def network(self) -> Network:
+        """The description as it was when the simulator was made."""
+        return self._compiled.network
 
     @property
     def backend(self) -> str:
@@ -72,11 +73,17 @@ class Simulator:
         """The time simulated since the last reset, in ms."""
         return self._step * self.network.dt
 
-    def reset(self, *, first_sample: int = 0) -> None:
-        """Put every copy back to its initial state and to time 0. ``first_sample`` numbers the random streams."""
+    def reset(self, *, first_sample: int = 0, seed: int | None = None) -> None:
+        """Put every copy back to its initial state and to time 0.
+
+        ``first_sample`` numbers the random streams of the copies; ``seed`` replaces the network's until the next reset.
+        """
+        seed = self.network.seed if seed is None else seed
+        self._seed = whole_number("Simulator.reset: seed", seed, 0, 2**64 - 1, SimulationError)
+        self._first_sample = whole_number("Simulator.reset: first_sample", first_sample, 0, 2**62 - 1, SimulationError)
         self._step = 0
-        self._first_sample = int(first_sample)
-        self._state = np.tile(self._compiled.initial, (self.copies, 1))
+        self._interrupted = False
+        self._state: NDArray[Any] = np.tile(self._compiled.initial, (self.copies, 1))
         self._held = np.zeros((self.copies, self._compiled.n_neurons), np.int32)
 
     def run(
@@ -90,18 +97,18 @@ class Simulator:
         """Continue for ``duration`` ms, a multiple of dt, and return what was recorded and counted.
 
         inputs : for a SpikeArray population a SpikeTrain (of one copy, given to all, or of as many copies as the simulator has;
-            times count from the start of this run); for any other the analog values, shape (neurons,) or (copies, neurons),
-            which stay until they are set again
+            times count from the start of this run); for any other the analog values, shape (neurons,) or (copies, neurons):
+            they set the state variable that the model names as its INPUT, and stay until they are set again
         record : for each population the names "spikes" and of state variables such as "v"
         progress : called with the fraction done, at least every 0.1 s
 
         Raises SimulationError where something does not fit; the state is then as before.
         """
-        steps = round(duration / self.network.dt)
-        if steps < 1 or abs(duration / self.network.dt - steps) > 1e-6:
+        if self._interrupted:
             raise SimulationError(
-                f"run: duration must be a positive multiple of dt = {self.network.dt:g} ms, got {duration:g}"
+                "run: an earlier run was interrupted and left the copies at different times; call reset()"
             )
+        steps = steps_of("run: duration", duration, self.network.dt, SimulationError)
         first, last = self._step, self._step + steps
         populations = self._compiled.populations.copy()
         recorded, recorders, width = self._recorders(record or {}, populations)
@@ -115,12 +122,13 @@ class Simulator:
             np.zeros((self.copies, steps, n_projections), np.int64),
         )
         traces = np.zeros((self.copies, steps, width), registry.PRECISIONS[self._compiled.precision])
+        self._interrupted = True
         log = self._backend.advance(
             state=self._state, held=self._held, populations=populations, recorders=recorders, trains=trains,
-            counters=counters, traces=traces, seed=self.network.seed, first_sample=self._first_sample, steps=(first, last),
+            counters=counters, traces=traces, seed=self._seed, first_sample=self._first_sample, steps=(first, last),
             log_spikes=bool(populations[:, Pop.RECORD_SPIKES].any()), progress=progress,
         )  # fmt: skip
-        self._step = last
+        self._step, self._interrupted = last, False
         states = {key: traces[:, :, out : out + size] for key, out, size in recorded}
         return Result(
             self.network.dt,
@@ -183,14 +191,12 @@ class Simulator:
             elif population.model.INPUT is None or isinstance(given, SpikeTrain):
                 raise SimulationError(f"inputs: population {name!r} takes no such input")
             else:
-                array = np.asarray(given, dtype=np.float64)
+                array = real_array(f"inputs: the values for population {name!r}", given, SimulationError)
                 if array.shape not in ((population.size,), (self.copies, population.size)):
                     raise SimulationError(
                         f"inputs: population {name!r} takes shape ({population.size},) or ({self.copies}, {population.size}), "
                         f"got {array.shape}"
                     )
-                if not np.isfinite(array).all():
-                    raise SimulationError(f"inputs: the values for population {name!r} must be finite")
                 values.append((self._compiled.state_offset(population, population.model.INPUT), np.atleast_2d(array)))
         return values, (np.concatenate(pointers), np.concatenate(neurons))
 

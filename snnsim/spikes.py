@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ._checks import real_array, steps_of, whole_array
 from ._errors import SimulationError
 
 __all__ = ["SpikeTrain"]
@@ -30,21 +31,15 @@ class SpikeTrain:
     stop: int
 
     def __post_init__(self) -> None:
-        copies, steps = np.asarray(self.copies, dtype=np.int32), np.asarray(self.steps, dtype=np.int64)
-        neurons = np.asarray(self.neurons, dtype=np.int32)
+        if not (np.isfinite(self.dt) and self.dt > 0):
+            raise SimulationError(f"SpikeTrain.dt must be above 0 ms, got {self.dt:g}")
+        copies = whole_array("SpikeTrain.copies", self.copies, 0, self.n_copies - 1, SimulationError).astype(np.int32)
+        steps = whole_array("SpikeTrain.steps", self.steps, self.start, self.stop - 1, SimulationError)
+        neurons = whole_array("SpikeTrain.neurons", self.neurons, 0, self.size - 1, SimulationError).astype(np.int32)
         if not len(copies) == len(steps) == len(neurons):
             raise SimulationError(
                 f"SpikeTrain: {len(copies)} copies, {len(steps)} steps and {len(neurons)} neurons disagree"
             )
-        for name, values, low, high in (
-            ("neurons", neurons, 0, self.size),
-            ("copies", copies, 0, self.n_copies),
-            ("steps", steps, self.start, self.stop),
-        ):
-            if len(values) and not (low <= values.min() and values.max() < high):
-                raise SimulationError(
-                    f"SpikeTrain.{name} must lie within {low} and {high - 1}, got {values.min()} to {values.max()}"
-                )
         order = np.lexsort((neurons, steps, copies))
         for name, values in (("copies", copies), ("steps", steps), ("neurons", neurons)):
             object.__setattr__(self, name, values[order])
@@ -65,13 +60,16 @@ class SpikeTrain:
 
         Raises SimulationError where a time is negative, not on the grid, or not before ``duration``.
         """
-        times = np.atleast_1d(np.asarray(times, dtype=np.float64))
+        if not (np.isfinite(dt) and dt > 0):
+            raise SimulationError(f"SpikeTrain.dt must be above 0 ms, got {dt:g}")
+        times = np.atleast_1d(real_array("SpikeTrain.times", times, SimulationError))
         steps = np.rint(times / dt)
-        if not np.isfinite(times).all() or not np.allclose(times, steps * dt, rtol=0, atol=1e-6 * dt):
+        if not np.allclose(times, steps * dt, rtol=0, atol=1e-6 * dt):
             raise SimulationError(f"SpikeTrain.times must be multiples of the time step, {dt:g} ms")
-        neurons = np.atleast_1d(np.asarray(neurons))
-        copies = np.broadcast_to(np.asarray(copies), neurons.shape)
-        return cls(copies, steps.astype(np.int64), neurons, size, n_copies, dt, 0, round(duration / dt))
+        stop = steps_of("SpikeTrain.duration", duration, dt, SimulationError)
+        neurons, copies = np.atleast_1d(np.asarray(neurons)), np.asarray(copies)
+        copies = np.full(neurons.shape, copies) if copies.ndim == 0 else copies
+        return cls(copies, steps.astype(np.int64), neurons, size, n_copies, dt, 0, stop)
 
     def __len__(self) -> int:
         return len(self.steps)

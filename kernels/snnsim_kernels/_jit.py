@@ -7,6 +7,7 @@ returning old results. A folder per state of the sources makes a stale hit impos
 import hashlib
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -38,24 +39,23 @@ def _cache_root() -> Path:
     return user_cache_path("snnsim")
 
 
-def jit(signature: Any = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a function as ``numba.njit`` does, without the GIL, cached in :func:`cache_folder`.
+_setting = threading.Lock()
+
+
+def jit(signature: Any = None, *, cached: bool = True) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function as ``numba.njit`` does, without the GIL, cached in :func:`cache_folder` unless ``cached`` is False.
 
     Division follows NumPy (no exception on zero): otherwise no loop that divides would vectorise. Numba reads its cache folder
     when the decorator runs, so the setting holds for this function only, not for other users of Numba in the process.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(cache_folder())
-        try:
-            wrap = (
-                numba.njit(signature, nogil=True, error_model="numpy", cache=True, **options)
-                if signature
-                else numba.njit(nogil=True, error_model="numpy", cache=True, **options)
-            )
-            return wrap(function)
-        finally:
-            numba.config.CACHE_DIR = before
+        with _setting:
+            before = numba.config.CACHE_DIR
+            numba.config.CACHE_DIR = str(cache_folder())
+            try:
+                return numba.njit(*filter(None, [signature]), nogil=True, error_model="numpy", cache=cached)(function)
+            finally:
+                numba.config.CACHE_DIR = before
 
     return decorate

@@ -14,6 +14,7 @@ import numpy as np
 from numba import types
 from numba.core.errors import NumbaExperimentalFeatureWarning
 from snnsim_models import Model, SpikeArray
+from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
 from . import loop, neurons, propagation
 from ._jit import jit
@@ -55,10 +56,10 @@ def _delivery_signature(precision: str) -> Any:
     return _I64(_array(_I64), real, _array(_I32), _I64, _array(_I64), _array(_I32), real)
 
 
-def _bind(template: Callable[..., Any], name: str, signature: Any, **names: Any) -> Any:
+def _bind(template: Callable[..., Any], name: str, signature: Any, *, cached: bool = True, **names: Any) -> Any:
     bound = python_types.FunctionType(template.__code__, {**template.__globals__, **names}, name)
     bound.__qualname__, bound.__module__ = name, template.__module__
-    return jit(signature)(bound)
+    return jit(signature, cached=cached)(bound)
 
 
 class NeuronKind(NamedTuple):
@@ -72,6 +73,8 @@ class NeuronKind(NamedTuple):
 def _model_names(kind: NeuronKind, scalar: Any) -> dict[str, Any]:
     n_states = len(kind.model.STATES)
     return {
+        # The cache folder knows the sources of these packages only: a model from elsewhere is compiled anew in each process.
+        "cached": kind.model.__module__.split(".")[0] == MODEL_PACKAGE,
         "scalar": scalar,
         "state_rows": ROWS[n_states],
         "state_of": LOAD[n_states],

@@ -88,12 +88,20 @@ class Model:
                 f"{type(self).__name__}.{name} must be above {other}, got {high.flat[where]:g} and {low.flat[where]:g} mV"
             )
 
-    def steps(self, name: str, dt: float) -> Parameter:
-        """Return the duration ``name`` (ms) in steps of ``dt`` (ms). Raises ValueError where it is no whole number of steps."""
+    def steps(self, name: str, dt: float, *, endless: bool = False) -> Parameter:
+        """Return the duration ``name`` (ms) in steps of ``dt`` (ms).
+
+        Raises ValueError where it is no whole number of steps, of more than 31 bits, or infinite and not allowed to be ``endless``.
+        """
         value = np.asarray(getattr(self, name)) / dt
+        finite = np.isfinite(value)
         whole = np.rint(value)
-        if not np.allclose(value, whole, rtol=0, atol=1e-6):
+        if not np.allclose(value[finite], whole[finite], rtol=0, atol=1e-6):
             raise ValueError(f"{type(self).__name__}.{name} must be a multiple of the time step, {dt:g} ms")
+        if not (endless or finite.all()) or np.any(whole[finite] >= 2**31):
+            raise ValueError(
+                f"{type(self).__name__}.{name} must be a finite time of less than 2**31 steps of {dt:g} ms"
+            )
         return float(whole) if whole.ndim == 0 else whole
 
     def constants(self, dt: float) -> tuple[Parameter, ...]:

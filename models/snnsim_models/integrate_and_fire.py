@@ -74,7 +74,7 @@ class IF(Model):
     def constants(self, dt: float) -> tuple[Parameter, ...]:
         """Return (dt, drift per step, threshold, first open step, reset potential, whether the reset is soft)."""
         soft = float(self.reset == "soft")
-        return dt, self.bias * dt, self.v_threshold, self.steps("t_open", dt), self.v_reset, soft
+        return dt, self.bias * dt, self.v_threshold, self.steps("t_open", dt, endless=True), self.v_reset, soft
 
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial v and i."""

@@ -2,7 +2,8 @@
 
 - Poisson (rate code):   P(spike in a step) = rate dt x           independent in every step
 - Latency (TTFS code):   one spike, in step n - round(n x) of a window of n steps; none where round(n x) = 0
-- Graded:                in its first step one event that carries x itself (an analog input; each delivery is a multiply)
+- Graded:                in its first step one event that carries x itself (an analog input; each delivery is a multiply);
+                         a step counts as its first once after every reset
 - SpikeArray:            the spike trains that it is given
 
 The regular rate code needs no source of its own: it is an :class:`IF` neuron with a constant input.
@@ -29,15 +30,15 @@ def _poisson(state: Any, held: Any, step: Any, uniform: Any, constants: Any) -> 
 @njit
 def _latency(state: Any, held: Any, step: Any, constants: Any) -> Any:
     (x,) = state
-    n, half = constants
-    level = np.int32(x * n + half)
+    n, half, one = constants
+    level = np.int32(min(x, one) * n + half)
     return (x,), held, (level > 0) & (step == np.int32(n) - level)
 
 
 @njit
 def _graded(state: Any, held: Any, step: Any, constants: Any) -> Any:
     (x,) = state
-    return (x,), held, (step == 0) & (x != 0)
+    return (x,), np.int32(1), (held == 0) & (x != 0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,7 +71,7 @@ class Poisson(Model):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Latency(Model):
-    """One spike per neuron, the earlier the larger its value: a value of 1 fires at 0 ms, one near 0 at the end, 0 never.
+    """One spike per neuron, the earlier the larger its value: a value of 1 or more fires at 0 ms, one near 0 at the end, 0 never.
 
     window : ms, above 0, a multiple of the step
     """
@@ -82,8 +83,8 @@ class Latency(Model):
     UPDATE: ClassVar[Callable[..., Any] | None] = _latency
 
     def constants(self, dt: float) -> tuple[Parameter, ...]:
-        """Return (steps in the window, one half)."""
-        return self.steps("window", dt), 0.5
+        """Return (steps in the window, one half, one)."""
+        return self.steps("window", dt), 0.5, 1.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -58,7 +58,7 @@ class TTFS(Model):
 
     def constants(self, dt: float) -> tuple[Parameter, ...]:
         """Return (dt, rise per step, threshold, first open step)."""
-        return dt, self.ramp * dt, self.v_threshold, self.steps("t_open", dt)
+        return dt, self.ramp * dt, self.v_threshold, self.steps("t_open", dt, endless=True)
 
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial v and i."""

@@ -66,6 +66,7 @@ def test_a_second_run_resumes_and_prints_the_table(finished):
     assert again.exit_code == 0, again.output
     assert "accuracy_vs_ops.png" in again.stdout
     assert "cheapest" in again.stdout
+    assert "both sides" in again.stdout
     assert (out / "results.json").read_bytes() == before
 
 

@@ -159,7 +159,8 @@ def test_points_are_all_in_the_csv(dataset, anns, tmp_path):
     results = run(dataset, anns, tmp_path)
     with (tmp_path / "points.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == sum(2 * (len(snn["curve"]) + len(snn["early_exit"])) for snn in results["snn"])
+    n_cascades = sum(len(points) for points in results["cascades"].values())
+    assert len(rows) == 2 * n_cascades + sum(2 * (len(snn["curve"]) + len(snn["early_exit"])) for snn in results["snn"])
     point = results["snn"][1]["early_exit"][0]
     (row,) = [
         row
@@ -279,10 +280,49 @@ def test_force_spares_foreign_files_beside_a_run(dataset, anns, tmp_path):
 
 def test_a_damaged_part_is_named(dataset, anns, tmp_path):
     run(dataset, anns, tmp_path)
-    part = next((tmp_path / "parts").glob("snn-*"))
+    part = next((tmp_path / "parts").glob("snn-*.json"))
     part.write_text('{"entry"')
     with pytest.raises(ResultsError, match=f"{part.name}: damaged"):
         run(dataset, anns, tmp_path)
+
+
+def test_damaged_answers_are_named_and_missing_ones_simulated_again(dataset, anns, tmp_path):
+    before = run(dataset, anns, tmp_path)
+    answers = next((tmp_path / "parts").glob("snn-*.npz"))
+    kept = answers.read_bytes()
+    for damage in (b"", b"no archive", kept[: len(kept) // 2]):
+        answers.write_bytes(damage)
+        with pytest.raises(ResultsError, match=f"{answers.name}: damaged"):
+            run(dataset, anns, tmp_path)
+    answers.unlink()
+    after = run(dataset, anns, tmp_path)
+    assert answers.read_bytes() == kept
+    assert {**after, "wall_s": 0} == {**before, "wall_s": 0}
+
+
+def test_cascades_are_searched_on_both_sides_and_resumed_from_the_parts(dataset, anns, tmp_path, monkeypatch):
+    weak, good = anns[1], anns[0]
+    before = run(dataset, [good, weak], tmp_path)
+    assert before["cascades"]["ann"]
+    assert {point["code"] for point in before["cascades"]["snn"]} == {"rate", "current"}
+    for point in before["cascades"]["ann"]:
+        assert point["stages"] == [weak.name, good.name]
+        assert len(point["thresholds"]) == 1
+    for point in before["cascades"]["snn"]:
+        assert point["stages"] == [f"{ann.name} {point['code']}" for ann in (weak, good)]
+        assert len(point["thresholds"]) == 2
+    assert {"ann", "ann_ops", "ann_accuracy", "ratio"} <= set(before["at_cascades"]["0.98"])
+    assert before["at"]["0.98"]["ratio_cascade"] >= before["at"]["0.98"]["ratio_effective"]
+    monkeypatch.setattr(pipeline, "convert", None)
+    for name in FILES - {"parts"}:
+        (tmp_path / name).unlink()
+    assert run(dataset, [good, weak], tmp_path) == before
+
+
+def test_networks_stand_in_the_order_of_their_cost(dataset, anns, tmp_path):
+    results = run(dataset, anns[::-1], tmp_path)
+    assert [ann["name"] for ann in results["ann"]] == ["16-8-3", "16-8-3-pruned"]
+    assert results["snn"][0]["source"] == "16-8-3"
 
 
 def test_out_that_is_a_file_is_refused(dataset, anns, tmp_path):

@@ -3,18 +3,20 @@
 import copy
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
-from snnsim.comparison import draw, headline, level_rows, report
-from snnsim.comparison.candidates import at_cascades, at_levels, candidates
+from snnsim.comparison import CASCADE_COLUMNS, cascade_rows, draw, headline, level_rows, report, verdict
+from snnsim.comparison.candidates import LEVELS, at_cascades, at_levels, candidates
 from snnsim.comparison.curves import COUNTERS
 from snnsim.comparison.energy import ann_energy, critics, snn_energy
 from snnsim.comparison.figure import save_figure
+from snnsim.comparison.report import points_csv
 
 LAST = {"acs": 700.0, "macs": 300.0, "membrane_updates": 70_001.0, "spikes": 50.0, "encoder_operations": 7_840.0}
 
 
-def make_results(accuracy=0.985, ops=1000.0, code="rate"):
+def make_results(accuracy=0.985, ops=1000.0, code="rate", cascades=None):
     ann = {"name": "784-32-10", "layers": [784, 32, 10], "accuracy": 0.99, "dense_macs": 25_408}
     ann |= {"validation_accuracy": 0.99}
     ann |= {"effective_macs": 400.0, "parameters": 25_450}
@@ -31,8 +33,8 @@ def make_results(accuracy=0.985, ops=1000.0, code="rate"):
         {**shared, **counts, "step": i, "steps": i, "ops": 2 * ops * i, "validation_ops": 2 * ops * i}
         for i in (1, 2, 8)
     ]
-    cascades = {"ann": [], "snn": []}
-    at, per_network_at = at_levels([ann], [entry])
+    cascades = {"ann": [], "snn": []} | (cascades or {})
+    at, per_network_at = at_levels([ann], [entry], cascades["ann"])
     return {
         "schema": 1,
         "complete": True,
@@ -69,6 +71,50 @@ def test_a_level_that_nothing_reaches_is_said():
     assert rows[2][1] == "none reaches it, best 98.50 %"
     assert "LOSES" in rows[0][-1]
     assert "LOSES" not in rows[0][4]
+
+
+def make_cascade(stages, ops, accuracy, **more):
+    shared = {"validation_ops": ops, "validation_accuracy": accuracy, "thresholds": [1.25, 2.5][: len(stages) - 1]}
+    return {"stages": stages, "ops": ops, "accuracy": accuracy, **shared, **more}
+
+
+def test_verdict_says_who_wins_with_cascades_on_both_sides():
+    anns = [
+        make_cascade(["784-32-10", "784-64-10"], ops, accuracy) for ops, accuracy in ((320.0, 0.983), (900.0, 0.986))
+    ]
+    spiking = [make_cascade(["784-32-10 rate", "784-64-10 rate"], 300.0, 0.987, code="rate", thresholds=[3.5, 4.5])]
+    results = make_results(cascades={"ann": anns, "snn": spiking})
+    said = verdict(results)
+    assert "**1.5 times as many: LOSES** at 98.00 %" in said
+    assert "**0.75 of it** at 98.50 %" in said
+    assert "**LOSES** at 99.00 %, which no spiking network reaches and 784-32-10 does" in said
+    text = report(results)
+    assert text.index(said) < text.index("That is")
+    assert "## Both sides with cascades" in text
+    assert "columns a to d run to" in text
+    assert level_rows(results)[0][-1] == "5 times as many: LOSES (784-32-10 > 784-64-10)"
+    assert "5 times MORE than the lowest effective MACs of ANNs that reach it and may exit early" in headline(results)
+    first, second, third = (dict(zip(CASCADE_COLUMNS, row, strict=True)) for row in cascade_rows(results))
+    assert first["cheapest spiking cascade"] == "784-32-10 > 784-64-10 rate"
+    assert (first["stopped at"], first["handed over at"]) == ("margin 3.5, 4.5", "margin 1.25")
+    assert (second["effective MACs"], second["spiking / ANN"]) == ("400", "0.75 of it")
+    assert third["cheapest spiking cascade"] == "no spiking network reaches it"
+    assert (third["cheapest ANN cascade"], third["handed over at"]) == ("784-32-10", "its end")
+    rows = points_csv(results).splitlines()
+    assert "784-32-10 rate > 784-64-10 rate,,rate,snn_cascade,test,3.5 4.5,300.0,0.987" in rows
+    assert "784-32-10 > 784-64-10,,,ann_cascade,validation,1.25,200.0,0.983" in rows
+
+
+def test_verdict_where_there_is_nothing_to_compare():
+    assert "neither side reaches 98.00 %" in verdict(make_results() | {"at_cascades": dict.fromkeys(LEVELS)})
+    interrupted = make_results() | {"complete": False}
+    assert "not compared yet, the run was interrupted" in verdict(interrupted)
+    assert "not compared yet" in report(interrupted)
+    assert "there is no cascade" in report(make_results())
+    lone = make_results()
+    for point in filter(None, lone["at_cascades"].values()):
+        point |= {"ann": None, "ratio": None}
+    assert "**wins** at 98.00 %, which no ANN reaches" in verdict(lone)
 
 
 def test_report_has_every_count_in_its_own_column():
@@ -136,6 +182,20 @@ def test_figure_has_a_panel_per_code_and_every_network():
         verticals = {float(line.get_xdata()[0]) for line in panel.lines if len(set(line.get_xdata())) == 1}
         assert 25_408.0 in verticals
     assert "10" in panels[0].get_xscale() or panels[0].get_xscale() == "log"
+
+
+def test_figure_shows_the_cascades_of_both_sides_that_nothing_beats():
+    anns = [make_cascade(["a", "b"], ops, accuracy) for ops, accuracy in ((900.0, 0.98), (320.0, 0.97), (950.0, 0.975))]
+    spiking = [
+        make_cascade(["a rate", "b rate"], ops, 0.98, code=code) for ops, code in ((500.0, "rate"), (1.0, "ttfs"))
+    ]
+    (panel,) = draw(make_results(cascades={"ann": anns, "snn": spiking})).axes
+    drawn = [
+        (line.get_xdata().tolist(), line.get_ydata().tolist())
+        for line in panel.lines
+        if np.array_equal(line.get_color(), "black")
+    ]
+    assert drawn == [([500.0], [98.0]), ([320.0, 900.0], [97.0, 98.0])]
 
 
 @pytest.mark.parametrize("n_codes", [1, 2, 3, 4])

@@ -10,7 +10,7 @@ import pytest
 from reference_simulator import Reference, matrix
 
 import snnsim
-from snnsim import AnnError, Graded, Latency, NetworkError, Poisson, SimulationError, Simulator, Sparse
+from snnsim import AnnError, Graded, Latency, Poisson, SimulationError, Simulator, Sparse
 from snnsim.ann import Ann, Conv2d, Dense
 from snnsim.connections import Convolution
 from snnsim.conversion import CODES, RateCode, Responses, SpikingTwin, TTFSCode, convert
@@ -300,11 +300,11 @@ BAD: list[tuple[str, Callable[[], Any], type[ValueError], tuple[str, ...]]] = [
     ("fractional window", lambda: TTFSCode(window=2.5), AnnError, ("TTFSCode.window", "2.5")),
     ("pixels shape", lambda: refused_run(pixels=np.ones((2, 11))), SimulationError, ("(n, 12)", "(2, 11)")),
     ("pixels above 1", lambda: refused_run(pixels=np.full((2, 12), 1.5)), SimulationError, ("pixels", "0 and 1")),
-    ("pixels nan", lambda: refused_run(pixels=np.full((2, 12), np.nan)), SimulationError, ("pixels", "0 and 1")),
+    ("pixels nan", lambda: refused_run(pixels=np.full((2, 12), np.nan)), SimulationError, ("pixels", "finite")),
     ("batch", lambda: refused_run(batch=0), SimulationError, ("batch", "at least 1", "0")),
     ("threads", lambda: refused_run(threads=0), SimulationError, ("threads", "at least 1", "0")),
-    ("seed", lambda: refused_run(seed=-1), NetworkError, ("seed", "-1")),
-    ("seed too large", lambda: refused_run(seed=2**64), NetworkError, ("seed", "2**64 - 1")),
+    ("seed", lambda: refused_run(seed=-1), SimulationError, ("seed", "-1")),
+    ("seed too large", lambda: refused_run(seed=2**64), SimulationError, ("seed", "2**64 - 1")),
 ]
 
 

@@ -64,12 +64,9 @@ def test_latency() -> None:
 
 
 def test_graded() -> None:
-    assert [step_of(Graded(), (x,), step)[2] for x, step in ((0.5, 0), (-0.5, 0), (0.0, 0), (0.5, 1))] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    cases = ((0.5, 0), (-0.5, 0), (0.0, 0), (0.5, 1))  # value, whether it has been updated before
+    assert [step_of(Graded(), (x,), held=held)[2] for x, held in cases] == [True, True, False, False]
+    assert step_of(Graded(), (0.5,))[1] == 1
 
 
 def test_poisson() -> None:
@@ -99,7 +96,7 @@ def test_nothing_widens_single_precision(model: type) -> None:
     state = tuple(np.float32(value) for value in made.initial(1.0))
     extra = (np.float32(0.5),) if model.STOCHASTIC else ()
     new, held, _ = model.UPDATE(state, np.int32(0), np.int32(3), *extra, single)
-    assert held == 0
+    assert held == int(model.GRADED)  # only a graded source keeps count of its first step
     assert np.result_type(*new) in (np.float64, np.float32)  # Numba unboxes scalars as Python floats
     signature = model.UPDATE.nopython_signatures[-1]
     assert "float64" not in str(signature.return_type)
