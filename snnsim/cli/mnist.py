@@ -127,18 +127,20 @@ def _print(results: dict[str, Any], out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from snnsim.comparison import LEVEL_COLUMNS, level_rows
+    from snnsim.comparison import CASCADE_COLUMNS, LEVEL_COLUMNS, cascade_rows, level_rows, verdict
 
     dataset = results["dataset"]
+    # One column per level: three are legible in a terminal of 80 characters, the report's ten are not.
     first, *others = zip(LEVEL_COLUMNS, *level_rows(results), strict=True)
-    # One column per level: three are legible in a terminal of 80 characters, the report's nine are not.
+    *_, both_sides = zip(CASCADE_COLUMNS, *cascade_rows(results), strict=True)
     table = Table(title=f"{dataset['name']}, {dataset['n_test']:,} test images")
     for column in first:
         table.add_column(column, overflow="fold")
-    for row in others:
+    for row in (*others, ("cascades on both sides", *both_sides[1:])):
         if any(row[1:]):
             table.add_row(*row)
     console = Console()
     console.print(table)
+    console.print(verdict(results).replace("**", ""), highlight=False)
     console.print(f"report: {out / 'report.md'}", highlight=False, soft_wrap=True)
     console.print(f"figure: {out / 'accuracy_vs_ops.png'}", highlight=False, soft_wrap=True)

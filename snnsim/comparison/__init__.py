@@ -2,6 +2,26 @@
 
 from snnsim.comparison.figure import draw
 from snnsim.comparison.pipeline import compare
-from snnsim.comparison.report import LEVEL_COLUMNS, headline, level_rows, markdown, report
+from snnsim.comparison.report import (
+    CASCADE_COLUMNS,
+    LEVEL_COLUMNS,
+    cascade_rows,
+    headline,
+    level_rows,
+    markdown,
+    report,
+    verdict,
+)
 
-__all__ = ["LEVEL_COLUMNS", "compare", "draw", "headline", "level_rows", "markdown", "report"]
+__all__ = [
+    "CASCADE_COLUMNS",
+    "LEVEL_COLUMNS",
+    "cascade_rows",
+    "compare",
+    "draw",
+    "headline",
+    "level_rows",
+    "markdown",
+    "report",
+    "verdict",
+]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from snnsim.comparison.candidates import LEVELS, REFERENCE, cheapest_ann
+from snnsim.comparison.candidates import LEVELS, REFERENCE, cheapest_ann, pareto_front
 from snnsim.comparison.store import write
 
 if TYPE_CHECKING:
@@ -30,6 +30,17 @@ _MARKERS = "os^DvPX<>phd*"
 _TICKS = (0, 50, 60, 70, 80, 90, 95, 97, 98, 98.5, 99, 99.5)
 # The accuracy axis is logarithmic in the error plus this many %, so that it spreads the top and ends at 100 %.
 _OFFSET = 0.25
+
+_SPIKING_CASCADES: dict[str, Any] = {"color": "black", "linewidth": 1.1}
+_ANN_CASCADES: dict[str, Any] = {
+    "color": "black",
+    "linewidth": 1.1,
+    "linestyle": (0, (1, 1.5)),
+    "marker": "o",
+    "markersize": 3.2,
+    "markerfacecolor": "white",
+    "markeredgewidth": 0.8,
+}
 
 
 def draw(results: Mapping[str, Any]) -> "Figure":
@@ -52,7 +63,8 @@ def draw(results: Mapping[str, Any]) -> "Figure":
             _curves(panel, network, styles[network["source"]][0])
         for ann in results["ann"]:
             _markers(panel, ann, *styles[ann["name"]])
-        panel.set_title(CODE_NAMES.get(code, code), fontsize=12)
+        _cascades(panel, results["cascades"], code)
+        panel.set_title(CODE_NAMES.get(code, code), fontsize=12, pad=34)
         panel.set_xlabel("operations per image (accumulates + multiply-accumulates)", fontsize=11)
         panel.set_ylabel("test accuracy (%)", fontsize=11)
         panel.tick_params(labelsize=10.5)
@@ -77,12 +89,11 @@ def save_figure(results: Mapping[str, Any], out: Path) -> None:
 
 
 def _styles(anns: list[dict[str, Any]]) -> dict[str, tuple[Any, str]]:
-    """Colour and marker of each ANN's name, in order of dense MACs."""
+    """Colour and marker of each ANN's name; darker are those that come later in `anns`."""
     import matplotlib as mpl
 
     members: dict[str, list[str]] = {family: [] for family in _FAMILIES}
-    ordered = sorted(anns, key=lambda ann: (ann["dense_macs"], ann["name"]))
-    for ann in ordered:
+    for ann in anns:
         convolution = re.search(r"\d+c\d+", ann["name"])
         family = "pruned" if "pruned" in ann["name"] else "convolution" if convolution else "dense"
         members[family].append(ann["name"])
@@ -126,25 +137,32 @@ def _references(panel: "Axes", results: Mapping[str, Any], styles: Mapping[str, 
         panel.axvline(
             anns[source]["dense_macs"], color=styles[source][0], linewidth=1, linestyle=":", alpha=0.7, zorder=1
         )
-    named = {"published reference": anns.get(REFERENCE)}
-    named["cheapest dense ANN at 98 %"] = cheapest_ann(results["ann"], 0.98, "dense_macs")
-    for text, ann in named.items():
+    named = {"cheapest dense ANN at 98 %": cheapest_ann(results["ann"], 0.98, "dense_macs")}
+    named["published reference"] = anns.get(REFERENCE)
+    for row, (text, ann) in enumerate(named.items()):
         if ann:
-            panel.axvline(ann["dense_macs"], color="0.25", linewidth=1.2, zorder=1.5)
+            macs = ann["dense_macs"]
+            panel.axvline(macs, color="0.25", linewidth=1.2, zorder=1.5)
+            # Above the axes, where no curve runs, in a row of its own, and no further out than the axes.
+            place = panel.transAxes.inverted().transform(panel.transData.transform((macs, 0)))[0]
             panel.annotate(
-                f"{text}: {ann['dense_macs']:,}",
-                (ann["dense_macs"], 0.015),
+                f"{text}: {macs:,}",
+                (macs, 1),
                 xycoords=("data", "axes fraction"),
-                xytext=(-3, 0),
+                xytext=(0, 3 + 13 * row),
                 textcoords="offset points",
-                rotation=90,
-                ha="right",
-                va="bottom",
+                ha="left" if place < 0.3 else "right" if place > 0.7 else "center",
                 fontsize=9.5,
                 color="0.25",
-                bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
-                zorder=6,
             )
+
+
+def _cascades(panel: "Axes", cascades: Mapping[str, Any], code: str) -> None:
+    spiking = [point for point in cascades["snn"] if point["code"] == code]
+    for points, line in ((spiking, _SPIKING_CASCADES), (cascades["ann"], _ANN_CASCADES)):
+        reached = [(point["ops"], point["accuracy"]) for point in points]
+        front = [reached[index] for index in pareto_front(reached)]
+        panel.plot([ops for ops, _ in front], [100 * accuracy for _, accuracy in front], zorder=5.5, **line)
 
 
 def _curves(panel: "Axes", network: Mapping[str, Any], colour: Any) -> None:
@@ -187,6 +205,8 @@ def _legend(figure: "Figure", styles: Mapping[str, tuple[Any, str]]) -> None:
         Line2D([], [], label="ANN, dense MACs", **point),
         Line2D([], [], markerfacecolor="white", markeredgewidth=1.6, label="ANN, zeros skipped", **point),
         Line2D([], [], linewidth=1, linestyle=":", label="own ANN's dense MACs", **grey),
+        Line2D([], [], label="cheapest spiking cascades", **_SPIKING_CASCADES),
+        Line2D([], [], label="cheapest ANN cascades, zeros skipped", **_ANN_CASCADES),
     ]
     shared: dict[str, Any] = {"fontsize": 10, "frameon": False, "columnspacing": 1.5}
     figure.legend(handles=networks, loc="outside lower left", ncols=3, **shared)

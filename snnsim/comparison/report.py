@@ -53,12 +53,14 @@ CASCADE_COLUMNS = (
 )
 """Column names of `cascade_rows`."""
 
-_LEVELS_NOTE = """Ratios of the spiking network's operations to the MACs of five opponents. The ANN opponents of columns a to d run to
+_LEVELS_NOTE = """\
+Ratios of the spiking network's operations to the MACs of five opponents. The ANN opponents of columns a to d run to
 their end on every image, while the spiking network stops where it is sure. The opponent of column e may do so too: it
 is the cheapest cascade of ANNs, or single ANN, that reaches the accuracy.
 """
 
-_CASCADES_NOTE = f"""A cascade runs one network, and where the margin of its two highest scores is not above a threshold the next one, which
+_CASCADES_NOTE = f"""\
+A cascade runs one network, and where the margin of its two highest scores is not above a threshold the next one, which
 costs more and is better, and so on; an image pays for every network that it went through. Spiking networks stop at the
 first step at which the margin is above the threshold and hand over at their last step; ANNs decide once, zeros skipped.
 Single networks compete on both sides. Searched were all pairs and triples of networks of one code, or of ANNs, that
@@ -130,7 +132,7 @@ def cascade_rows(results: Results) -> list[list[str]]:
                     _margins(point["ann_thresholds"]) if point["ann_thresholds"] else "its end",
                 )
             else:
-                called, where = _spiking_name(point), _where(point)
+                called, where = _short(point), _where(point)
             accuracies = (_percent(point[f"{prefix}{split}accuracy"]) for split in ("", "validation_"))
             row += [called, where, _count(point[f"{prefix}ops"]), " / ".join(accuracies)]
         rows.append([*row, _versus(point["ratio"]) if point and point["ratio"] is not None else ""])
@@ -155,8 +157,8 @@ def verdict(results: Results) -> str:
     if not said:
         return f"Early exit and cascades on both sides: neither side reaches {_percent(float(LEVELS[0]))}."
     return (
-        "With early exit and cascades on both sides, the cheapest spiking operations against the fewest effective MACs "
-        f"of the ANNs: {'; '.join(said)}."
+        "With early exit and cascades on both sides, the cost of the spiking side (operations) against that of the ANN "
+        f"side (effective MACs): {'; '.join(said)}."
     )
 
 
@@ -206,7 +208,7 @@ def report(results: Results) -> str:
     sections = [
         f"# {dataset['name']}: accuracy against operations\n{state}\n"
         f"{dataset['n_test']:,} test images, {dataset['n_validation']:,} validation images, seed {results['seed']}, "
-        f"snnsim {results['environment']['versions']['snnsim']}.\n\n{headline(results)}\n\n{verdict(results)}\n\n"
+        f"snnsim {results['environment']['versions']['snnsim']}.\n\n{verdict(results)}\n\n{headline(results)}\n\n"
         "![accuracy against operations](accuracy_vs_ops.png)",
         f"## The cheapest spiking point at each accuracy\n\n{_LEVELS_NOTE}\n"
         + markdown(LEVEL_COLUMNS, level_rows(results)),
@@ -265,7 +267,7 @@ def _cascades(results: Results) -> str:
     n_test = results["dataset"]["n_test"]
     errors = " / ".join(f"{100 * math.sqrt(float(k) * (1 - float(k)) / n_test):.2f}" for k in LEVELS)
     luck = (
-        f"One standard error of a test accuracy is {errors} points at the three levels over {n_test:,} images: a ratio "
+        f"One standard error of a test accuracy over {n_test:,} images is {errors} points at the three levels: a ratio\n"
         "near 1 is no difference."
     )
     return (
@@ -409,15 +411,14 @@ def _where(point: Mapping[str, Any]) -> str:
     return _margins(point["at"] if point["kind"] == "cascade" else [point["at"]])
 
 
+def _short(point: Mapping[str, Any]) -> str:
+    # The stages of a spiking cascade have one code, which need be said once only.
+    name: str = point["snn"]
+    return name.replace(f" {point['code']} > ", " > ")
+
+
 def _margins(thresholds: Sequence[float]) -> str:
     return f"margin {', '.join(f'{threshold:.4g}' for threshold in thresholds)}"
-
-
-def _spiking_name(point: Mapping[str, Any]) -> str:
-    """A cascade's stages are spiking networks of one code: the code is said once."""
-    code = f" {point['code']}"
-    stages = [stage.removesuffix(code) for stage in point["snn"].split(" > ")]
-    return cascade_name(stages) + code
 
 
 def _percent(share: float) -> str:

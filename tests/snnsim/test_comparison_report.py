@@ -80,7 +80,7 @@ def make_cascade(stages, ops, accuracy, **more):
 
 def test_verdict_says_who_wins_with_cascades_on_both_sides():
     anns = [
-        make_cascade(["784-32-10", "784-64-10"], ops, accuracy) for ops, accuracy in ((320.0, 0.983), (900.0, 0.986))
+        make_cascade(["784-32-10", "784-64-10"], ops, accuracy) for ops, accuracy in ((200.0, 0.983), (900.0, 0.986))
     ]
     spiking = [make_cascade(["784-32-10 rate", "784-64-10 rate"], 300.0, 0.987, code="rate", thresholds=[3.5, 4.5])]
     results = make_results(cascades={"ann": anns, "snn": spiking})
