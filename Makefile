@@ -23,7 +23,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-weights: $(VENV)/.dev  ## train all shipped weights anew (about 15 minutes on two cores)
+weights: $(VENV)/.dev  ## train all shipped weights anew (about 20 minutes)
 	$(BIN)/snnsim train --dataset mnist --out snnsim/weights/mnist
 	$(BIN)/snnsim train --dataset digits --out snnsim/weights/digits
 
