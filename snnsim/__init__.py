@@ -4,13 +4,27 @@ Describe a network (:class:`Network`), run copies of it (:class:`Simulator`), re
 (:class:`Result`). :func:`convert` makes a spiking network from a trained ANN.
 """
 
-from snnsim_models import IF, LIF, TTFS, Graded, Latency, Poisson, SpikeArray
+from snnsim_models import (
+    IF,
+    LIF,
+    TTFS,
+    AlphaCurrent,
+    Delta,
+    ExponentialCurrent,
+    Graded,
+    Latency,
+    Poisson,
+    SpikeArray,
+    StepCurrent,
+)
 
 from ._errors import AnnError, DatasetError, NetworkError, ResultsError, SimulationError, SnnsimError
 from .connections import Convolution, Dense, Sparse
 from .conversion import convert
+from .distributions import Lognormal, Normal, Uniform
 from .network import Network, Population, Projection, Slice
 from .results import Operations, Result
+from .rules import AllToAll, FixedInDegree, FixedOutDegree, FixedProbability, FixedTotalNumber, OneToOne
 from .simulator import Simulator
 from .spikes import SpikeTrain
 
@@ -20,14 +34,25 @@ __all__ = [
     "IF",
     "LIF",
     "TTFS",
+    "AllToAll",
+    "AlphaCurrent",
     "AnnError",
     "Convolution",
     "DatasetError",
+    "Delta",
     "Dense",
+    "ExponentialCurrent",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedProbability",
+    "FixedTotalNumber",
     "Graded",
     "Latency",
+    "Lognormal",
     "Network",
     "NetworkError",
+    "Normal",
+    "OneToOne",
     "Operations",
     "Poisson",
     "Population",
@@ -41,5 +66,7 @@ __all__ = [
     "Sparse",
     "SpikeArray",
     "SpikeTrain",
+    "StepCurrent",
+    "Uniform",
     "convert",
 ]

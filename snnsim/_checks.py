@@ -1,5 +1,6 @@
 """Checks of what a user gives: each returns the value in its proper type, or raises an error that names it and its bound."""
 
+import numbers
 import operator
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._errors import SnnsimError
 
-__all__ = ["real_array", "steps_of", "whole_array", "whole_number"]
+__all__ = ["positive_time", "real_array", "real_number", "steps_of", "whole_array", "whole_number"]
 
 
 def whole_number(name: str, value: Any, low: int, high: int | None, error: type[SnnsimError]) -> int:
@@ -25,6 +26,24 @@ def whole_number(name: str, value: Any, low: int, high: int | None, error: type[
     if high is not None and number > high:
         raise error(f"{name} must be at most 2**{(high + 1).bit_length() - 1} - 1, got {value!r}")
     return number
+
+
+def positive_time(name: str, value: Any, error: type[SnnsimError]) -> float:
+    """Return ``value``, a time in ms, as a finite float above 0."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not (np.isfinite(number) and number > 0):
+        raise error(f"{name} must be a finite time above 0 ms, got {value!r}")
+    return number
+
+
+def real_number(name: str, value: Any, error: type[SnnsimError]) -> float:
+    """Return ``value``, a number of any kind, as a float; it may be infinite or NaN."""
+    if not isinstance(value, numbers.Real):
+        raise error(f"{name} must be a number, got {value!r}")
+    return float(value)
 
 
 def real_array(name: str, value: Any, error: type[SnnsimError]) -> NDArray[np.float64]:
@@ -48,9 +67,12 @@ def whole_array(name: str, value: Any, low: int, high: int, error: type[SnnsimEr
     return array.astype(np.int64)
 
 
-def steps_of(name: str, duration: float, dt: float, error: type[SnnsimError]) -> int:
+def steps_of(name: str, duration: Any, dt: float, error: type[SnnsimError]) -> int:
     """Return ``duration`` (ms) in steps of ``dt`` (ms): a positive whole number."""
-    steps = duration / dt if np.isfinite(duration) else 0.0
+    try:
+        steps = positive_time(name, duration, error) / dt
+    except error:
+        steps = 0.0
     if steps < 0.5 or abs(steps - round(steps)) > 1e-6:
-        raise error(f"{name} must be a positive multiple of dt = {dt:g} ms, got {duration:g}")
+        raise error(f"{name} must be a positive multiple of dt = {dt:g} ms, got {duration!r}")
     return round(steps)

@@ -1,4 +1,4 @@
-"""Every error that snnsim raises on purpose.
+"""The errors that snnsim raises on purpose.
 
 - SnnsimError
   - DatasetError       a data set is missing, damaged or mislabelled
@@ -7,7 +7,8 @@
   - SimulationError    inputs or recorders do not fit the network, or a run cannot go on
   - ResultsError       an output folder holds something else than this run can use
 
-``ValueError`` is a base of each, so that code which knows nothing of snnsim can catch them.
+``ValueError`` is a base of each, so that code which knows nothing of snnsim can catch them. Neuron models, receptors and
+sources, which stand below snnsim, raise a plain ``ValueError`` for a parameter out of bounds.
 """
 
 

@@ -106,8 +106,11 @@ class Dense:
         return np.asarray(np.count_nonzero(self.weight, axis=1), dtype=np.int64)
 
     def forward(self, x: Float32) -> Float32:
-        """Return the pre-activations, float32 (n, n_out), of the inputs `x`, float32 (n, n_in)."""
-        return np.asarray(x @ self.weight + self.bias, dtype=np.float32)
+        """Return the pre-activations, float32 (n, n_out), of the inputs `x`, float32 (n, n_in).
+
+        Summed in float64 and rounded once: how a BLAS splits a sum over threads then hardly ever shows.
+        """
+        return np.asarray(x.astype(np.float64) @ self.weight.astype(np.float64) + self.bias, dtype=np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -195,13 +198,13 @@ class Conv2d:
         return fan_out.ravel()
 
     def forward(self, x: Float32) -> Float32:
-        """Return the pre-activations, float32 (n, n_out), of the inputs `x`, float32 (n, n_in)."""
+        """Return the pre-activations, float32 (n, n_out), of the inputs `x`, float32 (n, n_in); summed in float64."""
         c_out, c_in, k, _ = self.weight.shape
         _, h, w = self.output_shape
-        windows = sliding_window_view(x.reshape(len(x), *self.input_shape), (k, k), axis=(2, 3))
+        windows = sliding_window_view(x.reshape(len(x), *self.input_shape), (k, k), axis=(2, 3))  # type: ignore[call-overload, unused-ignore]
         windows = windows[:, :, :: self.stride, :: self.stride]
         patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, c_in * k * k)
-        y = patches @ self.weight.reshape(c_out, -1).T + self.bias
+        y = patches.astype(np.float64) @ self.weight.reshape(c_out, -1).T.astype(np.float64) + self.bias
         return np.ascontiguousarray(y.reshape(len(x), h * w, c_out).transpose(0, 2, 1).reshape(len(x), -1), np.float32)
 
 
@@ -294,7 +297,7 @@ class Ann:
             sum((a != 0) @ fan_out for a, fan_out in zip(block[:-1], fan_outs, strict=True))
             for block in self._blocks(x)
         ]
-        return np.concatenate(counts).astype(np.int64)
+        return np.asarray(np.concatenate(counts), dtype=np.int64)
 
     def _blocks(self, x: ArrayLike) -> Iterator[list[Float32]]:
         """Yield, block by block of images, the input of every layer and then the logits."""
@@ -354,8 +357,14 @@ class Ann:
             header = self._header()
         except TypeError as error:
             raise AnnError(f"Ann {self.name!r}: provenance must hold JSON values only: {error}") from error
-        with path.open("wb") as file:  # an open file, because NumPy appends .npz to other names
-            np.savez_compressed(file, format=np.int64(FORMAT_VERSION), header=np.str_(header), **arrays)
+        # Written beside it and moved: who looks for the file finds the whole of it or none.
+        temporary = path.with_name(f".{path.name}.tmp")
+        try:
+            with temporary.open("wb") as file:  # an open file, because NumPy appends .npz to other names
+                np.savez_compressed(file, format=np.int64(FORMAT_VERSION), header=np.str_(header), **arrays)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> "Ann":
@@ -369,6 +378,9 @@ class Ann:
         path = Path(path)
         if not path.is_file():
             raise AnnError(f"{path}: no such file")
+        # Asked first: NumPy takes what is no archive for a pickle.
+        if not zipfile.is_zipfile(path):
+            raise AnnError(f"{path}: not a readable .npz file of weights (no archive, or not a whole one)")
         try:
             with np.load(path, allow_pickle=False) as data:
                 arrays = {key: data[key] for key in data.files}

@@ -2,22 +2,35 @@
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
-from snnsim_kernels.registry import NeuronKind
+from snnsim_kernels.registry import DeliveryKind, NeuronKind, ReceptorKind
 
 from ._errors import NetworkError
 from .connections import Connection, Convolution, Dense, Sparse
 from .network import Network, Population, Projection
 
-__all__ = ["CompiledNetwork", "compile_network"]
+__all__ = ["CompiledNetwork", "State", "compile_network"]
 
 _NEVER = 2**62
+
+
+class State(NamedTuple):
+    """All that changes while a network runs, one row per copy."""
+
+    values: NDArray[Any]
+    """State variables (copies, states), in the precision of the network."""
+    held: NDArray[np.int32]
+    """Steps for which a neuron is still refractory (copies, neurons)."""
+    history: NDArray[np.int32]
+    """Spike lists of the last steps, as far back as delays reach (copies, entries)."""
+    lengths: NDArray[np.int32]
+    """The lengths of these lists (copies, lists)."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -35,13 +48,27 @@ class CompiledNetwork:
     pointers: NDArray[np.int64]
     targets: NDArray[np.int32]
     weights: NDArray[Any]
+    delays: NDArray[np.int64]
+    history: int
+    """Entries of a copy's spike lists."""
+    lengths: int
+    """Number of a copy's spike lists."""
     neuron_kinds: list[NeuronKind]
-    deliveries: list[tuple[str, bool]]
+    deliveries: list[DeliveryKind]
 
     @property
     def n_neurons(self) -> int:
         """The number of neurons of one copy."""
         return self.network.n_neurons
+
+    def state(self, copies: int) -> State:
+        """Return the state before the first step."""
+        return State(
+            np.tile(self.initial, (copies, 1)),
+            np.zeros((copies, self.n_neurons), np.int32),
+            np.zeros((copies, self.history), np.int32),
+            np.zeros((copies, self.lengths), np.int32),
+        )
 
     def index(self, name: str) -> int:
         """Return the row of the population ``name``."""
@@ -50,7 +77,7 @@ class CompiledNetwork:
     def state_offset(self, population: Population, variable: str) -> int:
         """Return where the state variable of the population's first neuron lies in a copy's state array."""
         row = self.populations[self.index(population.name)]
-        return int(row[Pop.STATE]) + population.model.STATES.index(variable) * population.size
+        return int(row[Pop.STATE]) + population.model.states.index(variable) * population.size
 
 
 class _Pool:
@@ -79,80 +106,134 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
     network = network.snapshot()
     real = registry.PRECISIONS[precision]
     states, constants, pointers = _Pool(real), _Pool(real), _Pool(np.int64)
-    targets, weights = _Pool(np.int32), _Pool(real)
+    targets, weights, delays = _Pool(np.int32), _Pool(real), _Pool(np.int64)
     neuron_kinds: list[NeuronKind] = []
-    deliveries: list[tuple[str, bool]] = []
+    deliveries: list[DeliveryKind] = []
 
     populations = np.zeros((len(network.populations), Pop.COUNT), dtype=np.int64)
     neuron = 0
     for row, population in zip(populations, network.populations.values(), strict=True):
-        kind, values = _constants(population, network.dt)
-        if kind not in neuron_kinds:
-            neuron_kinds.append(kind)
+        neuron_kind, values = _constants(population, network.dt)
+        if neuron_kind not in neuron_kinds:
+            neuron_kinds.append(neuron_kind)
         start, stop = (value / network.dt for value in population.active)
-        row[Pop.KIND] = neuron_kinds.index(kind)
-        row[Pop.RESET] = row[Pop.KIND] if kind.model.RESET is not None else -1
+        row[Pop.KIND] = neuron_kinds.index(neuron_kind)
+        row[Pop.RESET] = row[Pop.KIND] if neuron_kind.model.RESET is not None else -1
         row[Pop.SIZE], row[Pop.NEURON] = population.size, neuron
         row[Pop.FIRST_STEP] = round(start)
         row[Pop.LAST_STEP] = round(stop) if math.isfinite(stop) else _NEVER
-        row[Pop.TRAIN] = -1
+        row[Pop.TRAIN], row[Pop.SLOTS] = -1, 1
         row[Pop.CONSTANTS] = constants.add(values)
         row[Pop.STATE] = states.size
-        for value in population.model.initial(network.dt):
+        own = population.model.initial(network.dt)
+        for value in (*own, *(0.0 for _ in population.model.states[len(own) :])):
             states.add(np.broadcast_to(value, population.size))
         neuron += population.size
 
     names = list(network.populations)
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
     for row, projection in zip(projections, network.projections, strict=True):
-        kernel = (projection.connection.connectivity, projection.graded)
-        if kernel not in deliveries:
-            deliveries.append(kernel)
-        row[Proj.KIND] = deliveries.index(kernel)
+        _check_range(projection, real)
+        kind = DeliveryKind(
+            projection.connection.connectivity, projection.graded, _has_one_weight(projection.connection)
+        )
+        if kind not in deliveries:
+            deliveries.append(kind)
+        row[Proj.KIND] = deliveries.index(kind)
         source, target = projection.source, projection.target
         row[Proj.SOURCE] = names.index(source.population.name)
         row[Proj.SOURCE_NEURON], row[Proj.SOURCE_SIZE] = source.start, len(source)
         row[Proj.TARGET_STATE] = _receptor_state(populations, names, projection)
         row[Proj.TARGET_SIZE] = len(target)
         row[Proj.PAYLOAD] = populations[row[Proj.SOURCE], Pop.STATE]
-        _place(row, projection.connection, pointers, targets, weights)
+        different = _place(row, projection, network.dt, pointers, targets, weights)
+        row[Proj.DELAYS], row[Proj.N_DELAYS] = delays.add(different), len(different)
+        sender = populations[row[Proj.SOURCE]]
+        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], different.max() + 1)
 
+    lists = populations[:, Pop.SLOTS] * populations[:, Pop.SIZE]
+    populations[:, Pop.HISTORY] = np.cumsum(lists) - lists
+    populations[:, Pop.LENGTHS] = np.cumsum(populations[:, Pop.SLOTS]) - populations[:, Pop.SLOTS]
     return CompiledNetwork(
-        network, precision, populations, projections, states.array(), constants.array(), pointers.array(),
-        targets.array(), weights.array(), neuron_kinds, deliveries,
-    )  # fmt: skip
+        network=network,
+        precision=precision,
+        populations=populations,
+        projections=projections,
+        initial=states.array(),
+        constants=constants.array(),
+        pointers=pointers.array(),
+        targets=targets.array(),
+        weights=weights.array(),
+        delays=delays.array(),
+        history=int(lists.sum()),
+        lengths=int(populations[:, Pop.SLOTS].sum()),
+        neuron_kinds=neuron_kinds,
+        deliveries=deliveries,
+    )
 
 
 def _constants(population: Population, dt: float) -> tuple[NeuronKind, NDArray[np.float64]]:
     """Return the kind of a population and its constants, shape (constants, 1) or (constants, neurons)."""
-    model = type(population.model)
+    model = population.model
     try:
-        values = [np.asarray(value, dtype=np.float64) for value in population.model.constants(dt)]
+        own = model.constants(dt)
+        received = model.receptor_constants(dt)
     except ValueError as error:
         raise NetworkError(f"population {population.name!r}: {error}") from error
+    values = [np.asarray(value, dtype=np.float64) for part in (own, *received) for value in part]
     per_neuron = model.STOCHASTIC or any(value.ndim for value in values)
     width = population.size if per_neuron else 1
     table = np.array([np.broadcast_to(value, width) for value in values]).reshape(len(values), width)
-    return NeuronKind(model, len(values), per_neuron), table
+    dynamic = model.dynamic_receptors.values()
+    kinds = tuple(ReceptorKind(type(r), len(part)) for r, part in zip(dynamic, received, strict=True))
+    return NeuronKind(type(model), len(own), per_neuron, kinds), table
 
 
 def _receptor_state(populations: NDArray[np.int64], names: list[str], projection: Projection) -> int:
     target = projection.target
     model = target.population.model
-    variable = model.STATES.index(model.RECEPTORS[projection.receptor])
+    variable = model.states.index(model.arrival(projection.receptor))
     row = populations[names.index(target.population.name)]
     return int(row[Pop.STATE]) + variable * target.population.size + target.start
 
 
-def _place(row: NDArray[np.int64], connection: Connection, pointers: _Pool, targets: _Pool, weights: _Pool) -> None:
-    """Append a connection's arrays to the pools and enter their offsets."""
+def _check_range(projection: Projection, real: type[np.floating[Any]]) -> None:
+    """Raise NetworkError where a weight becomes infinite or zero in the precision of the network."""
+    given = projection.connection.weights
+    with np.errstate(over="ignore", under="ignore"):
+        kept = given.astype(real)
+    if not np.isfinite(kept).all() or np.count_nonzero(kept) != np.count_nonzero(given):
+        raise NetworkError(f"projection {projection.name}: weights beyond the range of {np.dtype(real).name}")
+
+
+def _has_one_weight(connection: Connection) -> bool:
+    """Whether all synapses of a sparse connection share a weight."""
+    return isinstance(connection, Sparse) and bool(np.all(connection.weights == connection.weights[:1]))
+
+
+def _place(
+    row: NDArray[np.int64], projection: Projection, dt: float, pointers: _Pool, targets: _Pool, weights: _Pool
+) -> NDArray[np.int64]:
+    """Append a connection's arrays to the pools, enter their offsets, and return its different delays in steps."""
+    connection = projection.connection
+    delays = np.array([round(projection.delay / dt)], dtype=np.int64)
     if isinstance(connection, Dense):
         row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=1))
         row[Proj.WEIGHTS] = weights.add(connection.weights)
     elif isinstance(connection, Sparse):
-        row[Proj.POINTERS] = pointers.add(connection.pointers)
-        row[Proj.SYNAPSES] = targets.add(connection.targets)
-        row[Proj.WEIGHTS] = weights.add(connection.weights)
+        starts, order = connection.pointers, np.arange(len(connection.weights))
+        if connection.delays is not None and len(connection.delays):
+            delays, part = np.unique(np.rint(connection.delays / dt).astype(np.int64), return_inverse=True)
+            source = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
+            key = source * len(delays) + part
+            order = np.lexsort((connection.targets, key))
+            counts = np.bincount(key, minlength=connection.n_sources * len(delays))
+            starts = np.concatenate([[0], np.cumsum(counts)])
+        row[Proj.POINTERS] = pointers.add(starts)
+        row[Proj.SYNAPSES] = targets.add(connection.targets[order])
+        row[Proj.WEIGHTS] = weights.add(
+            connection.weights[:1] if _has_one_weight(connection) else connection.weights[order]
+        )
     elif isinstance(connection, Convolution):
         row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=3))
         row[Proj.WEIGHTS] = weights.add(connection.weights)
@@ -162,3 +243,4 @@ def _place(row: NDArray[np.int64], connection: Connection, pointers: _Pool, targ
         row[Proj.HEIGHT_OUT], row[Proj.WIDTH_OUT] = connection.height_out, connection.width_out
     else:
         raise NetworkError(f"no kernel delivers a {type(connection).__name__}")
+    return delays

@@ -22,6 +22,8 @@ class Connection(ABC):
 
     connectivity: ClassVar[str]
     """The name of the delivery loop that serves it."""
+    weights: NDArray[np.float64]
+    """Every stored weight."""
 
     @property
     @abstractmethod
@@ -77,14 +79,16 @@ class Dense(Connection):
 class Sparse(Connection):
     """Compressed sparse rows: source j reaches ``targets[pointers[j]:pointers[j + 1]]``, with the weights at the same places.
 
-    Shapes: pointers (sources + 1,), targets and weights (synapses,). Several synapses may join the same pair. Raises NetworkError
-    where the arrays disagree, a target is not within [0, n_targets), or a weight is zero or not finite.
+    Shapes: pointers (sources + 1,), targets and weights (synapses,), and delays (ms, at least 0, likewise) where each synapse has
+    its own. Several synapses may join the same pair. Raises NetworkError where the arrays disagree, a target is not within
+    [0, size), a weight is zero or not finite, or a delay is negative.
     """
 
     pointers: NDArray[np.int64]
     targets: NDArray[np.int32]
     weights: NDArray[np.float64]
     size: int
+    delays: NDArray[np.float64] | None = None
     connectivity: ClassVar[str] = "sparse"
 
     def __post_init__(self) -> None:
@@ -99,6 +103,11 @@ class Sparse(Connection):
                 f"Sparse.targets and .weights must have {pointers[-1]} entries (the last pointer), "
                 f"got {len(targets)} and {len(weights)}"
             )
+        if self.delays is not None:
+            delays = _finite("Sparse.delays", self.delays, 1)
+            if len(delays) != len(weights) or np.any(delays < 0):
+                raise NetworkError(f"Sparse.delays must be {len(weights)} times of at least 0 ms")
+            object.__setattr__(self, "delays", delays)
         if np.any(weights == 0):
             raise NetworkError("Sparse.weights must not be zero: a zero weight is not a synapse")
         for name, array in (("weights", weights), ("pointers", pointers), ("targets", targets)):

@@ -38,6 +38,7 @@ CODES = ("rate", "ttfs", "poisson", "current")
 
 _DT = 1.0  # ms; nothing in a converted network depends on it, since its neurons do not leak
 _INPUT_BITS = 8  # pixels have 8 bits
+_SCALE_BITS = 12  # significant bits of lambda
 _MANTISSA_BITS = {"float32": 24, "float64": 53}
 _SPARSE_BELOW = 0.25  # density under which a weight matrix is delivered synapse by synapse
 
@@ -275,8 +276,10 @@ def _scales(activations: list[NDArray[np.float32]], percentile: float, headroom:
     """Return the activation that one unit stands for, for the input (1), each hidden layer (lambda) and the output (1)."""
     scales = [1.0]
     for values in activations[:-1]:
-        positive = values[values > 0]
-        scales.append(float(np.percentile(positive, percentile)) / headroom if positive.size else 1.0)
+        positive = values[values > 0].astype(np.float64)
+        scale = float(np.percentile(positive, percentile)) / headroom if positive.size else 1.0
+        # Few bits: a last digit that differs between machines must not reach the weights.
+        scales.append(float(_binary(scale, _SCALE_BITS - math.frexp(scale)[1])))
     return [*scales, 1.0]
 
 
@@ -338,7 +341,7 @@ def _fraction_bits(
 
 def _binary(values: ArrayLike, places: int) -> NDArray[np.float64]:
     """Round to multiples of 2**-places."""
-    return np.rint(np.ldexp(np.asarray(values, dtype=np.float64), places)) * 2.0**-places
+    return np.asarray(np.rint(np.ldexp(np.asarray(values, dtype=np.float64), places)) * 2.0**-places)
 
 
 def _connection(weights: Dense | Convolution, fraction: int) -> Connection:

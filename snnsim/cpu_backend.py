@@ -1,6 +1,5 @@
 """The CPU backend: compiled loops, copies of the network spread over threads."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +11,8 @@ from numpy.typing import NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.kernel_set import kernel_set
 
-from .compilation import CompiledNetwork
+from ._cores import cores
+from .compilation import CompiledNetwork, State
 
 __all__ = ["CpuBackend"]
 
@@ -22,7 +22,7 @@ _SLICE_S = 0.05
 _GUESS_S = 1e-8
 """Seconds that a neuron-step is taken to cost before the first has been timed."""
 
-_SPARE = [("dense", False)]
+_SPARE = [registry.DeliveryKind("dense", False)]
 """What fills the delivery kernels of a network without projections."""
 
 
@@ -30,23 +30,23 @@ class CpuBackend:
     """Runs a compiled network on the CPU. Copies are independent: the number of threads changes no result."""
 
     name = "cpu"
+    continues = True
 
     def __init__(self, compiled: CompiledNetwork, threads: int | None) -> None:
         self.compiled = compiled
         self._advance = registry.advance()
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or cores()
         precision, kinds = compiled.precision, compiled.neuron_kinds
         self._kernels = kernel_set(
             [registry.update_kernel(kind, precision) for kind in kinds],
             [registry.reset_kernel(kind, precision) for kind in kinds],
-            [registry.delivery_kernel(name, precision, graded) for name, graded in compiled.deliveries or _SPARE],
+            [registry.delivery_kernel(kind, precision) for kind in compiled.deliveries or _SPARE],
         )
 
     def advance(
         self,
         *,
-        state: NDArray[Any],
-        held: NDArray[np.int32],
+        state: State,
         populations: NDArray[np.int64],
         recorders: NDArray[np.int64],
         trains: tuple[NDArray[np.int64], NDArray[np.int32]],
@@ -59,7 +59,7 @@ class CpuBackend:
         progress: Callable[[float], None] | None,
     ) -> NDArray[np.int32]:
         """Advance all copies over ``steps`` and return the spike log, rows of (copy, step - first, neuron) in any order."""
-        copies, first, last = len(state), *steps
+        copies, first, last = len(state.values), *steps
         todo = copies * (last - first)
         stop = threading.Event()
         caller = threading.current_thread()
@@ -70,7 +70,7 @@ class CpuBackend:
 
         def work() -> None:
             nonlocal finished, next_copy
-            scratch = _Scratch(self.compiled.n_neurons, len(populations), log_spikes)
+            scratch = _Scratch(self.compiled.n_neurons, log_spikes)
             # Steps per call follow the clock: whole copies where they are short, parts of one where it is long.
             per_call = max(1, int(_SLICE_S / _GUESS_S / self.compiled.n_neurons))
             while not stop.is_set():
@@ -87,10 +87,9 @@ class CpuBackend:
                     until = last if last_copy - copy > 1 else min(last, step + per_call)
                     begun, before = time.perf_counter(), (copy, step)
                     copy, step, used = self._advance(
-                        self._kernels, populations, self.compiled.projections, recorders, state, held,
-                        self.compiled.constants, self.compiled.pointers, self.compiled.targets, self.compiled.weights,
-                        *trains, *counters, traces, *scratch.arrays, np.uint64(seed), first_sample, first, copy, last_copy,
-                        step, until,
+                        self._kernels, populations, self.compiled.projections, recorders, *state, self.compiled.constants,
+                        self.compiled.pointers, self.compiled.targets, self.compiled.weights, self.compiled.delays, *trains,
+                        *counters, traces, *scratch.arrays, np.uint64(seed), first_sample, first, copy, last_copy, step, until,
                     )  # fmt: skip
                     if copy == last_copy and until < last:
                         copy, step = last_copy - 1, until
@@ -123,14 +122,12 @@ class CpuBackend:
 class _Scratch:
     """What one worker writes to and nobody else reads."""
 
-    def __init__(self, n_neurons: int, n_populations: int, log_spikes: bool) -> None:
+    def __init__(self, n_neurons: int, log_spikes: bool) -> None:
         padded = (n_neurons + 7) // 8 * 8 + 8
         # The loop returns when one more step might not fit; without recording nothing is ever written.
         self.log = np.empty((max(65536, 4 * n_neurons) if log_spikes else n_neurons, 3), np.int32)
         self.arrays = (
             self.log,
             np.zeros(padded, np.uint8),
-            np.zeros(padded, np.int32),
-            np.zeros(n_populations, np.int64),
             np.zeros(padded, np.uint32),
         )

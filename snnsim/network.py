@@ -4,13 +4,18 @@ import dataclasses
 import math
 from typing import Any
 
+import numpy as np
 from snnsim_models import Model
 
-from ._checks import whole_number
+from ._checks import positive_time, real_number, whole_number
 from ._errors import NetworkError
-from .connections import Connection, as_connection
+from .connections import Connection, Sparse, as_connection
+from .rules import Rule
 
 __all__ = ["Network", "Population", "Projection", "Slice"]
+
+_MOST_STEPS = 2**24
+"""The longest delay: every source neuron keeps a list entry per step of it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,6 +66,7 @@ class Projection:
     target: Slice
     connection: Connection
     receptor: str
+    delay: float
 
     @property
     def graded(self) -> bool:
@@ -78,9 +84,7 @@ class Network:
     """
 
     def __init__(self, dt: float = 0.1, seed: int = 0) -> None:
-        if not (math.isfinite(dt) and dt > 0):
-            raise NetworkError(f"Network.dt must be above 0 ms, got {dt:g}")
-        self.dt = float(dt)
+        self.dt = positive_time("Network.dt", dt, NetworkError)
         self.seed = whole_number("Network.seed", seed, 0, 2**64 - 1, NetworkError)
         self.populations: dict[str, Population] = {}
         self.projections: list[Projection] = []
@@ -108,31 +112,43 @@ class Network:
             raise NetworkError(
                 f"population {name!r} has {size} neurons, its {type(model).__name__} parameters {expected}"
             )
+        if len(active) != 2:
+            raise NetworkError(f"population {name!r}: active must be (start, stop) in ms, got {active!r}")
         for value in active:
             if math.isfinite(value) and abs(value / self.dt - round(value / self.dt)) > 1e-6:
                 raise NetworkError(f"population {name!r}: active {value:g} ms is not a multiple of dt = {self.dt:g} ms")
         if not 0 <= active[0] < active[1]:
             raise NetworkError(f"population {name!r}: active must be 0 <= start < stop, got {active}")
         if encoder is None:
-            encoder = not model.RECEPTORS and model.INPUT is not None
+            encoder = not model.receptor_map and model.INPUT is not None
         made = Population(name, size, model, active, encoder, self)
         self.populations[name] = made
         return made
 
     def connect(
-        self, source: Population | Slice, target: Population | Slice, weights: Any, *, receptor: str | None = None
+        self,
+        source: Population | Slice,
+        target: Population | Slice,
+        connection: Any,
+        *,
+        weight: Any = None,
+        delay: Any = 0.0,
+        receptor: str | None = None,
     ) -> Projection:
         """Join ``source`` to ``target`` and return the projection.
 
-        weights : an array of shape (sources, targets), a SciPy sparse matrix, or a :class:`Connection`
+        connection : a :class:`Rule` such as ``FixedProbability(0.02)``, or weights: an array of shape (sources, targets), a SciPy
+            sparse matrix, or a :class:`Connection`
+        weight : with a rule: one value, a distribution, or one value per synapse, in the unit of the receptor
+        delay : ms, at least 0, a multiple of dt; with a rule also a distribution (rounded to steps) or one value per synapse
         receptor : one of the target model's; its first by default
 
-        A spike acts on the target's next update. Raises NetworkError where sizes disagree or the receptor is unknown.
+        A spike of step t acts on the target's update in the step after t + delay. Raises NetworkError where sizes disagree, a
+        delay is not on the grid, or the receptor is unknown.
         """
         source, target = self._own(source), self._own(target)
-        connection = as_connection(weights)
         name = f"{source.population.name}->{target.population.name}"
-        receptors = target.population.model.RECEPTORS
+        receptors = target.population.model.receptor_map
         if not receptors:
             raise NetworkError(
                 f"projection {name}: {type(target.population.model).__name__} is a source and has no receptor"
@@ -141,14 +157,56 @@ class Network:
             receptor = next(iter(receptors))
         if receptor not in receptors:
             raise NetworkError(f"projection {name}: unknown receptor {receptor!r}, must be one of {list(receptors)}")
-        if (connection.n_sources, connection.n_targets) != (len(source), len(target)):
+        if isinstance(connection, Rule):
+            if weight is None:
+                raise NetworkError(f"projection {name}: {type(connection).__name__} needs a weight")
+            same = source.population is target.population
+            try:
+                made: Connection = connection.build(
+                    len(source),
+                    len(target),
+                    weight=weight,
+                    delay=delay,
+                    own=source.start - target.start if same else None,
+                    dt=self.dt,
+                    seed=self.seed,
+                    stream=len(self.projections),
+                )
+            except NetworkError as error:
+                raise NetworkError(f"projection {name}: {error}") from None
+            delay = delay if np.isscalar(delay) else 0.0
+        elif weight is not None:
+            raise NetworkError(f"projection {name}: weight goes with a rule, this connection has weights of its own")
+        else:
+            made = as_connection(connection)
+        if (made.n_sources, made.n_targets) != (len(source), len(target)):
             raise NetworkError(
-                f"projection {name}: weights join {connection.n_sources} to {connection.n_targets} neurons, "
+                f"projection {name}: weights join {made.n_sources} to {made.n_targets} neurons, "
                 f"the populations have {len(source)} and {len(target)}"
             )
-        made = Projection(name, source, target, connection, receptor)
-        self.projections.append(made)
-        return made
+        self._check_delay(name, made, delay, source.population.model.GRADED)
+        projection = Projection(name, source, target, made, receptor, float(delay))
+        self.projections.append(projection)
+        return projection
+
+    def _check_delay(self, name: str, connection: Connection, delay: float, graded: bool) -> None:
+        own = connection.delays if isinstance(connection, Sparse) else None
+        delay = real_number(f"projection {name}: delay (unless drawn by a rule)", delay, NetworkError)
+        if own is not None and delay:
+            raise NetworkError(f"projection {name}: a delay per synapse and delay={delay:g} ms exclude each other")
+        values = np.asarray(delay if own is None else own, dtype=np.float64)
+        if not (np.isfinite(values).all() and (values >= 0).all()):
+            raise NetworkError(f"projection {name}: delay must be at least 0 ms, got {values.min():g}")
+        steps = values / self.dt
+        off = np.abs(steps - np.rint(steps)) > 1e-6
+        if off.any():
+            raise NetworkError(
+                f"projection {name}: delay must be a multiple of dt = {self.dt:g} ms, got {values[off].flat[0]:g}"
+            )
+        if graded and steps.max(initial=0) > 0:
+            raise NetworkError(f"projection {name}: a graded source sends its value at once, so its delay must be 0 ms")
+        if steps.max(initial=0) > _MOST_STEPS:
+            raise NetworkError(f"projection {name}: delay must be at most {_MOST_STEPS} steps, got {steps.max():g}")
 
     def snapshot(self) -> "Network":
         """Return a description that later additions to this one do not reach."""

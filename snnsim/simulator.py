@@ -1,5 +1,6 @@
 """The simulator: a network, a number of independent copies, a precision and a backend."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -12,11 +13,13 @@ from snnsim_models import SpikeArray
 
 from ._checks import real_array, steps_of, whole_number
 from ._errors import SimulationError
+from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
 from .network import Network, Population
 from .results import Operations, Result
 from .spikes import SpikeTrain
+from .state_file import load_state, save_state
 
 __all__ = ["Simulator"]
 
@@ -29,7 +32,7 @@ class Simulator:
     net : the description; later changes to it do not reach the simulator
     copies : at least 1; copy c uses the random numbers of sample ``first_sample`` + c, whatever the batch
     precision : "float32" or "float64"
-    backend : "auto" or "cpu"
+    backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
     threads : at least 1, by default one per core; it changes no result
 
     Raises NetworkError or SimulationError for values out of bounds.
@@ -44,13 +47,15 @@ class Simulator:
         backend: str = "auto",
         threads: int | None = None,
     ) -> None:
-        if backend not in ("auto", "cpu"):
-            raise SimulationError(f"Simulator.backend must be 'auto' or 'cpu', got {backend!r}")
+        if backend not in ("auto", "cpu", "brian2"):
+            raise SimulationError(f"Simulator.backend must be 'auto', 'cpu' or 'brian2', got {backend!r}")
         if threads is not None:
             threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
         self._compiled: CompiledNetwork = compile_network(net, precision)
-        self._backend = CpuBackend(self._compiled, threads)
+        self._backend: CpuBackend | Brian2Backend = (
+            Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
+        )
         self.reset()
 
     @property
@@ -80,11 +85,38 @@ class Simulator:
         """
         seed = self.network.seed if seed is None else seed
         self._seed = whole_number("Simulator.reset: seed", seed, 0, 2**64 - 1, SimulationError)
-        self._first_sample = whole_number("Simulator.reset: first_sample", first_sample, 0, 2**62 - 1, SimulationError)
+        self._first_sample = whole_number("Simulator.reset: first_sample", first_sample, 0, 2**32 - 1, SimulationError)
         self._step = 0
         self._interrupted = False
-        self._state: NDArray[Any] = np.tile(self._compiled.initial, (self.copies, 1))
-        self._held = np.zeros((self.copies, self._compiled.n_neurons), np.int32)
+        self._state = self._compiled.state(self.copies)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write everything that a run changes: potentials, currents, refractoriness, spikes under way, time, random streams.
+
+        Raises SimulationError where the file cannot be written (none is left then) or a run was interrupted.
+        """
+        self._refuse_interrupted("save")
+        if not self._backend.continues:
+            raise SimulationError(f"save: the {self.backend} backend keeps no state")
+        numbers = {"step": self._step, "seed": self._seed, "first_sample": self._first_sample}
+        save_state(path, self._compiled, self._state, numbers)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go back to a saved state of the same network, precision and number of copies.
+
+        Raises SimulationError where the file is not such a state; the simulator is then as before.
+        """
+        if not self._backend.continues:
+            raise SimulationError(f"load: the {self.backend} backend keeps no state")
+        self._state, numbers = load_state(path, self._compiled, self.copies)
+        self._step, self._seed, self._first_sample = (numbers[key] for key in ("step", "seed", "first_sample"))
+        self._interrupted = False
+
+    def _refuse_interrupted(self, what: str) -> None:
+        if self._interrupted:
+            raise SimulationError(
+                f"{what}: an earlier run was interrupted and left the copies at different times; call reset()"
+            )
 
     def run(
         self,
@@ -104,17 +136,14 @@ class Simulator:
 
         Raises SimulationError where something does not fit; the state is then as before.
         """
-        if self._interrupted:
-            raise SimulationError(
-                "run: an earlier run was interrupted and left the copies at different times; call reset()"
-            )
+        self._refuse_interrupted("run")
         steps = steps_of("run: duration", duration, self.network.dt, SimulationError)
         first, last = self._step, self._step + steps
         populations = self._compiled.populations.copy()
         recorded, recorders, width = self._recorders(record or {}, populations)
         values, trains = self._inputs(inputs or {}, populations, first, steps)
         for offset, array in values:
-            self._state[:, offset : offset + array.shape[1]] = array
+            self._state.values[:, offset : offset + array.shape[1]] = array
         n_projections = len(self._compiled.projections)
         counters = (
             np.zeros((self.copies, steps, len(populations)), np.int64),
@@ -124,8 +153,8 @@ class Simulator:
         traces = np.zeros((self.copies, steps, width), registry.PRECISIONS[self._compiled.precision])
         self._interrupted = True
         log = self._backend.advance(
-            state=self._state, held=self._held, populations=populations, recorders=recorders, trains=trains,
-            counters=counters, traces=traces, seed=self._seed, first_sample=self._first_sample, steps=(first, last),
+            state=self._state, populations=populations, recorders=recorders, trains=trains, counters=counters,
+            traces=traces, seed=self._seed, first_sample=self._first_sample, steps=(first, last),
             log_spikes=bool(populations[:, Pop.RECORD_SPIKES].any()), progress=progress,
         )  # fmt: skip
         self._step, self._interrupted = last, False
@@ -158,9 +187,9 @@ class Simulator:
                 if variable == "spikes":
                     populations[self._compiled.index(name), Pop.RECORD_SPIKES] = 1
                     continue
-                if variable not in population.model.STATES:
+                if variable not in population.model.states:
                     raise SimulationError(
-                        f"record: population {name!r} has no {variable!r}, only 'spikes' and {list(population.model.STATES)}"
+                        f"record: population {name!r} has no {variable!r}, only 'spikes' and {list(population.model.states)}"
                     )
                 row = [0] * Rec.COUNT
                 row[Rec.STATE], row[Rec.SIZE] = self._compiled.state_offset(population, variable), population.size
@@ -192,6 +221,10 @@ class Simulator:
                 raise SimulationError(f"inputs: population {name!r} takes no such input")
             else:
                 array = real_array(f"inputs: the values for population {name!r}", given, SimulationError)
+                if np.abs(array).max(initial=0) > np.finfo(registry.PRECISIONS[self._compiled.precision]).max:
+                    raise SimulationError(
+                        f"inputs: the values for population {name!r} exceed {self._compiled.precision}"
+                    )
                 if array.shape not in ((population.size,), (self.copies, population.size)):
                     raise SimulationError(
                         f"inputs: population {name!r} takes shape ({population.size},) or ({self.copies}, {population.size}), "
@@ -216,9 +249,11 @@ class Simulator:
             raise SimulationError(
                 f"inputs: the train for {name!r} has dt = {train.dt:g} ms, the network {self.network.dt:g} ms"
             )
-        within = train.steps - train.start < steps
-        slot = train.copies[within].astype(np.int64) * steps + train.steps[within] - train.start
-        ids = train.neurons[within]
+        late = int(np.count_nonzero(train.steps - train.start >= steps))
+        if late:
+            raise SimulationError(f"inputs: the train for {name!r} has {late} spikes after the end of the run")
+        slot = train.copies.astype(np.int64) * steps + train.steps - train.start
+        ids = train.neurons
         doubled = (np.diff(slot) == 0) & (np.diff(ids) == 0)
         if doubled.any():
             raise SimulationError(f"inputs: the train for {name!r} fires a neuron twice in one step")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import real_array, steps_of, whole_array
+from ._checks import positive_time, real_array, steps_of, whole_array
 from ._errors import SimulationError
 
 __all__ = ["SpikeTrain"]
@@ -31,8 +31,7 @@ class SpikeTrain:
     stop: int
 
     def __post_init__(self) -> None:
-        if not (np.isfinite(self.dt) and self.dt > 0):
-            raise SimulationError(f"SpikeTrain.dt must be above 0 ms, got {self.dt:g}")
+        object.__setattr__(self, "dt", positive_time("SpikeTrain.dt", self.dt, SimulationError))
         copies = whole_array("SpikeTrain.copies", self.copies, 0, self.n_copies - 1, SimulationError).astype(np.int32)
         steps = whole_array("SpikeTrain.steps", self.steps, self.start, self.stop - 1, SimulationError)
         neurons = whole_array("SpikeTrain.neurons", self.neurons, 0, self.size - 1, SimulationError).astype(np.int32)
@@ -60,8 +59,7 @@ class SpikeTrain:
 
         Raises SimulationError where a time is negative, not on the grid, or not before ``duration``.
         """
-        if not (np.isfinite(dt) and dt > 0):
-            raise SimulationError(f"SpikeTrain.dt must be above 0 ms, got {dt:g}")
+        dt = positive_time("SpikeTrain.dt", dt, SimulationError)
         times = np.atleast_1d(real_array("SpikeTrain.times", times, SimulationError))
         steps = np.rint(times / dt)
         if not np.allclose(times, steps * dt, rtol=0, atol=1e-6 * dt):
@@ -101,6 +99,22 @@ class SpikeTrain:
     def rates(self) -> NDArray[np.float64]:
         """Return the mean rate per copy and neuron in Hz, shape (n_copies, size)."""
         return self.counts() / (self.duration / 1000.0)
+
+    def interval_cv(self) -> NDArray[np.float64]:
+        """Return the coefficient of variation of the inter-spike intervals per copy and neuron, shape (n_copies, size).
+
+        NaN for a neuron with fewer than three spikes. A Poisson train has 1, a regular one 0.
+        """
+        flat = self.copies.astype(np.int64) * self.size + self.neurons
+        order = np.argsort(flat, kind="stable")
+        neuron, interval = flat[order], np.diff(self.steps[order]) * self.dt
+        same = neuron[1:] == neuron[:-1]
+        n = np.bincount(neuron[1:][same], minlength=self.n_copies * self.size).astype(np.float64)
+        n[n < 2] = np.nan
+        mean = np.bincount(neuron[1:][same], interval[same], minlength=len(n)) / n
+        square = np.bincount(neuron[1:][same], interval[same] ** 2, minlength=len(n)) / n
+        deviation = np.sqrt(np.maximum(square - mean**2, 0))
+        return np.asarray(deviation / mean).reshape(self.n_copies, self.size)
 
     def copy(self, index: int) -> "SpikeTrain":
         """Return the train of one copy alone."""

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from platformdirs import user_cache_path
 
 # Helpers beside this file (reference_simulator.py) are imported by name; importlib mode adds no folder to the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -12,8 +13,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 @pytest.fixture(scope="session")
 def mnist_dir() -> Path:
-    """Folder with the four IDX files of the real MNIST, from ``$SNNSIM_DATA``."""
-    value = os.environ.get("SNNSIM_DATA")
-    if not value:
-        pytest.skip("SNNSIM_DATA is not set: the real MNIST is not here")
-    return Path(value)
+    """Folder with the four IDX files of the real MNIST, from ``$SNNSIM_DATA`` or the user's cache."""
+    if value := os.environ.get("SNNSIM_DATA"):
+        return Path(value)
+    cached = user_cache_path("snnsim") / "mnist"  # where `make demo` has put it
+    if not cached.is_dir():
+        pytest.skip("the real MNIST is neither in $SNNSIM_DATA nor in the user's cache")
+    return cached

@@ -3,17 +3,36 @@
 It reads a network's description (populations, parameters, weights) and shares no code with the engine: matrices are unrolled by
 explicit loops, random numbers come from a Philox of its own, operations are counted from the matrices' nonzero entries.
 
-A step: update and threshold (strictly above) of all populations, then all deliveries, then all resets.
+A step: update and threshold (strictly above) of all populations, then all deliveries, then all resets. A spike is delivered as many
+steps after its own as its synapse delays it. Currents follow the closed forms of Rotter & Diesmann 1999 as they stand there, with
+differences of exponentials: good where two time constants are equal or well apart, and another way than the engine's.
 """
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snnsim import IF, LIF, TTFS, Convolution, Dense, Graded, Latency, Network, Poisson, Sparse, SpikeArray
+from snnsim import (
+    IF,
+    LIF,
+    TTFS,
+    AlphaCurrent,
+    Convolution,
+    Delta,
+    Dense,
+    ExponentialCurrent,
+    Graded,
+    Latency,
+    Network,
+    Poisson,
+    Sparse,
+    SpikeArray,
+    StepCurrent,
+)
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -47,15 +66,22 @@ def uniforms(seed: int, step: int, population: int, samples: NDArray[np.int64], 
     return (np.concatenate(words, axis=1)[:, :n] >> np.uint64(8)).astype(np.float64) / 2**24
 
 
+def synapses(connection: Sparse) -> Iterator[tuple[int, int, float, float]]:
+    """Yield (source, target, weight, delay in ms) of each synapse; the delay is 0 where it has none of its own."""
+    for j in range(connection.n_sources):
+        for k in range(connection.pointers[j], connection.pointers[j + 1]):
+            delay = 0.0 if connection.delays is None else float(connection.delays[k])
+            yield j, int(connection.targets[k]), float(connection.weights[k]), delay
+
+
 def matrix(connection: Any) -> Floats:
     """Return a connection's weights as an explicit matrix (sources, targets); several synapses of a pair are summed."""
     w = np.zeros((connection.n_sources, connection.n_targets))
     if isinstance(connection, Dense):
         w[:] = connection.weights
     elif isinstance(connection, Sparse):
-        for j in range(len(w)):
-            for k in range(connection.pointers[j], connection.pointers[j + 1]):
-                w[j, connection.targets[k]] += connection.weights[k]
+        for j, target, weight, _ in synapses(connection):
+            w[j, target] += weight
     else:
         assert isinstance(connection, Convolution)
         c_in, kernel, _, c_out = connection.weights.shape
@@ -69,6 +95,23 @@ def matrix(connection: Any) -> Floats:
                         source, target = (y * connection.width + x) * c_in, (oy * width + ox) * c_out
                         w[source : source + c_in, target : target + c_out] = connection.weights[:, ky, kx]
     return w
+
+
+def parts(projection: Any, dt: float) -> dict[int, tuple[Floats, Floats]]:
+    """Return for each delay of a projection, in steps, its weights (sources, targets) and its synapses per source."""
+    connection = projection.connection
+    found: dict[int, tuple[Floats, Floats]] = {}
+    if isinstance(connection, Sparse):
+        empty = np.zeros((connection.n_sources, connection.n_targets))
+        for j, target, weight, own in synapses(connection):
+            steps = round((projection.delay + own) / dt)
+            w, fan_out = found.setdefault(steps, (empty.copy(), np.zeros(len(empty))))
+            w[j, target] += weight
+            fan_out[j] += 1
+    else:
+        w = matrix(connection)
+        found[round(projection.delay / dt)] = w, (w != 0).sum(axis=1).astype(np.float64)
+    return found
 
 
 @dataclasses.dataclass
@@ -93,13 +136,7 @@ class Reference:
 
     def __init__(self, network: Network) -> None:
         self.network = network
-        self.matrices = [matrix(projection.connection) for projection in network.projections]
-        self.fan_outs = [
-            np.diff(projection.connection.pointers).astype(np.float64)
-            if isinstance(projection.connection, Sparse)
-            else (w != 0).sum(axis=1).astype(np.float64)
-            for projection, w in zip(network.projections, self.matrices, strict=True)
-        ]
+        self.parts = [parts(projection, network.dt) for projection in network.projections]
 
     def run(
         self, steps: int, copies: int, inputs: dict[str, Floats], *, seed: int = 0, first_sample: int = 0,
@@ -114,6 +151,9 @@ class Reference:
             if isinstance(population.model, IF | LIF | TTFS):
                 v = np.zeros(shape) + population.model.v_initial
                 state[name] = {"v": v, "i": np.zeros(shape), "last": np.full(shape, -math.inf)}
+                for receptor, kind in population.model.receptor_map.items():
+                    for variable in {ExponentialCurrent: ("i",), AlphaCurrent: ("i", "h")}.get(type(kind), ()):
+                        state[name][f"{receptor}.{variable}"] = np.zeros(shape)
                 if name in inputs:
                     state[name]["i"] += inputs[name]
             elif not isinstance(population.model, SpikeArray):
@@ -145,17 +185,9 @@ class Reference:
                     trace.fired[:, step] += spikes[name].sum(axis=1)
             for population, variable in record:
                 trace.states[population, variable][:, step] = state[population][variable]
-            for projection, w, fan_out in zip(net.projections, self.matrices, self.fan_outs, strict=True):
-                source, target = projection.source, projection.target
-                sent = spikes[source.population.name][:, source.start : source.stop].astype(np.float64)
-                if not sent.any():
-                    continue
-                graded = isinstance(source.population.model, Graded)
-                (trace.macs if graded else trace.acs)[:, step] += np.rint(sent @ fan_out).astype(np.int64)
-                if graded:
-                    sent = sent * state[source.population.name]["x"][:, source.start : source.stop]
-                variable = "v" if projection.receptor == "delta" else "i"
-                state[target.population.name][variable][:, target.start : target.stop] += sent @ w
+            for projection, delays in zip(net.projections, self.parts, strict=True):
+                for delay, (w, fan_out) in delays.items():
+                    self._deliver(projection, step, delay, w, fan_out, state, trace)
             for name, p in populations.items():
                 if isinstance(p.model, IF | LIF):
                     fired, v = spikes[name], state[name]["v"]
@@ -164,6 +196,47 @@ class Reference:
                     else:
                         v[:] = np.where(fired, p.model.v_reset, v)
         return trace
+
+    def _deliver(
+        self, projection: Any, step: int, delay: int, w: Floats, fan_out: Floats, state: dict[str, Any], trace: Trace
+    ) -> None:  # fmt: skip
+        source, target = projection.source, projection.target
+        name, model = source.population.name, target.population.model
+        if step < delay:
+            return
+        sent = trace.spikes[name][:, step - delay, source.start : source.stop].astype(np.float64)
+        graded = isinstance(source.population.model, Graded)
+        (trace.macs if graded else trace.acs)[:, step] += np.rint(sent @ fan_out).astype(np.int64)
+        if graded:
+            sent = sent * state[name]["x"][:, source.start : source.stop]
+        variable = {
+            Delta: "v", StepCurrent: "i", ExponentialCurrent: f"{projection.receptor}.i", AlphaCurrent: f"{projection.receptor}.h",
+        }[type(model.receptor_map[projection.receptor])]  # fmt: skip
+        state[target.population.name][variable][:, target.start : target.stop] += sent @ w
+
+    def _drive(self, model: LIF, s: dict[str, Any]) -> Any:
+        """Advance the currents of the receptors by a step and return what they add to v in it."""
+        dt, total = self.network.dt, 0.0
+        m = np.asarray(model.tau_m)
+        for name, receptor in model.receptors.items():
+            if not isinstance(receptor, ExponentialCurrent | AlphaCurrent):
+                continue
+            tau = np.asarray(receptor.tau)
+            decay, leak = np.exp(-dt / tau), np.exp(-dt / m)
+            # The integrals over a step of exp(-s / tau) and s exp(-s / tau), each times exp(-(dt - s) / tau_m) / tau_m.
+            same = tau == m
+            a = np.where(same, 1.0, 1 / m - 1 / tau)
+            flat = np.where(same, dt / m * leak, (decay - leak) / (a * m))
+            rising = np.where(same, dt**2 / (2 * m) * leak, (dt * decay / a - (decay - leak) / a**2) / m)
+            i = s[f"{name}.i"]
+            total = total + model.r_m * flat * i
+            i *= decay
+            if isinstance(receptor, AlphaCurrent):
+                h = s[f"{name}.h"]
+                total = total + model.r_m * math.e / tau * rising * h
+                i += math.e * dt / tau * decay * h
+                h *= decay
+        return total
 
     def _update(self, model: Any, s: dict[str, Any], step: int, numbers: Any) -> Bools:
         dt = self.network.dt
@@ -178,13 +251,14 @@ class Reference:
             s["last"][spikes] = t
             return spikes
         if isinstance(model, LIF):
+            drive = self._drive(model, s)
             # Refractory while less than t_ref has passed since the last spike; what arrived until now is then void.
             elapsed = np.rint((t - s["last"]) / dt) * dt
             free = elapsed > np.asarray(model.t_ref) - dt / 2
             void = elapsed <= np.asarray(model.t_ref) + dt / 2
             v = np.where(void & (np.asarray(model.t_ref) > 0), model.v_reset, s["v"])
             v_inf = model.v_rest + np.asarray(model.r_m) * s["i"]
-            s["v"] = np.where(free, v_inf + (v - v_inf) * np.exp(-dt / np.asarray(model.tau_m)), v)
+            s["v"] = np.where(free, v_inf + (v - v_inf) * np.exp(-dt / np.asarray(model.tau_m)) + drive, v)
             spikes = free & (s["v"] > model.v_threshold)
             s["last"][spikes] = t
             return spikes

@@ -24,7 +24,7 @@ def test_no_file_holds_more_than_one_concept(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 500
 
 
-def test_the_bare_gpu_path_needs_only_numpy_and_numba() -> None:
+def test_networks_need_only_numpy_and_numba() -> None:
     """Networks run where neither matplotlib, scikit-learn, SciPy, pooch, typer nor rich is installed."""
     program = (
         "import sys\n"

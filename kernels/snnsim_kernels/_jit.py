@@ -34,7 +34,7 @@ def _cache_root() -> Path:
         return Path(root)
     try:
         from platformdirs import user_cache_path
-    except ImportError:  # a bare GPU machine may have Numba and little else
+    except ImportError:  # kernels need only NumPy and Numba
         return Path(tempfile.gettempdir()) / "snnsim"
     return user_cache_path("snnsim")
 

@@ -24,7 +24,10 @@ class PopulationColumn(IntEnum):
     TRAIN_FIRST = 9  # the first step that the trains cover
     TRAIN_STEPS = 10  # the number of steps that they cover
     RECORD_SPIKES = 11  # 1 where spikes are recorded
-    COUNT = 12
+    HISTORY = 12  # offset of its spike lists in a copy's history, one list of SIZE entries per slot
+    LENGTHS = 13  # offset of the lengths of these lists in a copy's lengths
+    SLOTS = 14  # number of lists: the longest delay of what it sends, plus 1; step t uses list t mod SLOTS
+    COUNT = 15
 
 
 class ProjectionColumn(IntEnum):
@@ -36,7 +39,9 @@ class ProjectionColumn(IntEnum):
     SOURCE_SIZE = 3  # ...and how many follow
     TARGET_STATE = 4  # offset of the receptor's state row (of its first target neuron) in a copy's state array
     TARGET_SIZE = 5
-    POINTERS = 6  # offset in the pointers (sparse: row starts; dense, convolution: nonzero weights per source or tap)
+    POINTERS = (
+        6  # offset in the pointers (sparse: starts per source and delay; else: nonzero weights per source or tap)
+    )
     SYNAPSES = 7  # offset in the targets (sparse)
     WEIGHTS = 8  # offset in the weights
     PAYLOAD = 9  # graded events: offset of the source's value in a copy's state array
@@ -48,7 +53,9 @@ class ProjectionColumn(IntEnum):
     CHANNELS_OUT = 15
     HEIGHT_OUT = 16
     WIDTH_OUT = 17
-    COUNT = 18
+    DELAYS = 18  # offset in the delays, in steps...
+    N_DELAYS = 19  # ...and how many different ones there are (more than one: sparse only)
+    COUNT = 20
 
 
 class RecorderColumn(IntEnum):

@@ -18,6 +18,8 @@ __all__ = [
     "deliver_sparse",
     "graded_payload",
     "graded_scaled",
+    "one_weight",
+    "own_weight",
     "spike_payload",
     "spike_scaled",
 ]
@@ -29,7 +31,7 @@ _WEIGHTS, _PAYLOAD = int(ProjectionColumn.WEIGHTS), int(ProjectionColumn.PAYLOAD
 _CHANNELS_IN, _HEIGHT_IN = int(ProjectionColumn.CHANNELS_IN), int(ProjectionColumn.HEIGHT_IN)
 _WIDTH_IN, _KERNEL, _STRIDE = int(ProjectionColumn.WIDTH_IN), int(ProjectionColumn.KERNEL), int(ProjectionColumn.STRIDE)
 _CHANNELS_OUT, _HEIGHT_OUT = int(ProjectionColumn.CHANNELS_OUT), int(ProjectionColumn.HEIGHT_OUT)
-_WIDTH_OUT = int(ProjectionColumn.WIDTH_OUT)
+_WIDTH_OUT, _N_DELAYS = int(ProjectionColumn.WIDTH_OUT), int(ProjectionColumn.N_DELAYS)
 
 
 @njit
@@ -56,9 +58,22 @@ def graded_scaled(weight: Any, amount: Any) -> Any:
     return weight * amount
 
 
-# Bound by the registry to the pairs above.
+@njit
+def own_weight(weights: Any, base: Any, k: Any) -> Any:
+    """Return the weight of synapse k of a projection whose synapses have weights of their own."""
+    return weights[base + k]
+
+
+@njit
+def one_weight(weights: Any, base: Any, k: Any) -> Any:
+    """Return the weight that all synapses of a projection share: it is stored once, and memory traffic is what delivery costs."""
+    return weights[base]
+
+
+# Bound by the registry to one of each kind above.
 payload: Any = spike_payload
 scaled: Any = spike_scaled
+weight_of: Any = own_weight
 
 
 @njit
@@ -73,7 +88,9 @@ def _own(row: Any, spikes: Any, n_spikes: Any) -> Any:
     return start, stop
 
 
-def deliver_dense(row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any) -> Any:
+def deliver_dense(
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
+) -> Any:
     """Template: all-to-all weights, row by row; pointers hold the number of nonzero weights per source."""
     m, first, values = row[_TARGETS], row[_FIRST], row[_PAYLOAD]
     target = state[row[_TARGET] : row[_TARGET] + m]
@@ -106,18 +123,26 @@ def deliver_dense(row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: An
     return events
 
 
-def deliver_sparse(row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any) -> Any:
-    """Template: compressed sparse rows; no stored weight is zero."""
+def deliver_sparse(
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
+) -> Any:
+    """Template: compressed sparse rows; no stored weight is zero.
+
+    The synapses of a source are sorted by delay; ``part`` says which of the projection's delays has come.
+    """
+    # Read here what the loops need: a store to the state might alias the row, and it would be read again for every synapse.
     target = state[row[_TARGET] : row[_TARGET] + row[_TARGETS]]
+    first, values, base, n_delays = row[_FIRST], row[_PAYLOAD], row[_WEIGHTS], row[_N_DELAYS]
+    starts, reached = pointers[row[_POINTERS] :], targets[row[_SYNAPSES] :]
     start, stop = _own(row, spikes, n_spikes)
     events = 0
     for q in range(start, stop):
-        p = row[_POINTERS] + spikes[q] - row[_FIRST]
-        low, high = pointers[p], pointers[p + 1]
+        p = (spikes[q] - first) * n_delays + part
+        low, high = starts[p], starts[p + 1]
         events += high - low
-        amount = payload(state, row[_PAYLOAD] + spikes[q])
+        amount = payload(state, values + spikes[q])
         for k in range(low, high):
-            target[targets[row[_SYNAPSES] + k]] += scaled(weights[row[_WEIGHTS] + k], amount)
+            target[reached[k]] += scaled(weight_of(weights, base, k), amount)
     return events
 
 
@@ -129,7 +154,7 @@ def _reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
 
 
 def deliver_convolution(
-    row: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
 ) -> Any:
     """Template: shared weights (channel in, y, x, channel out); neurons are ordered (y, x, channel) on both sides.
 

@@ -13,14 +13,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import types
 from numba.core.errors import NumbaExperimentalFeatureWarning
-from snnsim_models import Model, SpikeArray
+from snnsim_models import Model, Receptor, SpikeArray
 from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
-from . import loop, neurons, propagation
+from . import loop, neurons, propagation, receptors, tuples
 from ._jit import jit
-from .tuples import LOAD, ROWS, STORE
 
-__all__ = ["PRECISIONS", "NeuronKind", "advance", "delivery_kernel", "reset_kernel", "update_kernel"]
+__all__ = [
+    "PRECISIONS",
+    "DeliveryKind",
+    "NeuronKind",
+    "ReceptorKind",
+    "advance",
+    "delivery_kernel",
+    "reset_kernel",
+    "update_kernel",
+]
 
 PRECISIONS: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64": np.float64}
 """Names of the precisions in which states, constants and weights are kept."""
@@ -53,7 +61,7 @@ def _reset_signature(precision: str) -> Any:
 
 def _delivery_signature(precision: str) -> Any:
     real = _real(precision)
-    return _I64(_array(_I64), real, _array(_I32), _I64, _array(_I64), _array(_I32), real)
+    return _I64(_array(_I64), _I64, real, _array(_I32), _I64, _array(_I64), _array(_I32), real)
 
 
 def _bind(template: Callable[..., Any], name: str, signature: Any, *, cached: bool = True, **names: Any) -> Any:
@@ -62,25 +70,92 @@ def _bind(template: Callable[..., Any], name: str, signature: Any, *, cached: bo
     return jit(signature, cached=cached)(bound)
 
 
+class ReceptorKind(NamedTuple):
+    """A receptor with states of its own, and the number of its constants."""
+
+    receptor: type[Receptor]
+    n_constants: int
+
+
 class NeuronKind(NamedTuple):
-    """What populations must share to be served by one kernel: model, number of constants, whether these are per neuron."""
+    """What populations must share to be served by one kernel."""
 
     model: type[Model]
-    n_constants: int
-    per_neuron: bool
+    n_constants: int  # of the neuron alone
+    per_neuron: bool  # whether the constants are given per neuron
+    receptors: tuple[ReceptorKind, ...] = ()  # those with states of their own
+
+    @property
+    def all_states(self) -> int:
+        """The number of state variables, those of the receptors included."""
+        return len(self.model.STATES) + sum(len(kind.receptor.STATES) for kind in self.receptors)
+
+    @property
+    def all_constants(self) -> int:
+        """The number of constants, those of the receptors included."""
+        return self.n_constants + sum(kind.n_constants for kind in self.receptors)
+
+    @property
+    def cached(self) -> bool:
+        """Whether all sources are known to the cache folder: what a user defines is compiled anew in each process."""
+        classes = [self.model, *(kind.receptor for kind in self.receptors)]
+        return all(c.__module__.split(".")[0] == MODEL_PACKAGE for c in classes)
+
+    def name(self, precision: str) -> str:
+        """The suffix that tells its kernels from others."""
+        parts = [self.model.__name__, *(kind.receptor.__name__ for kind in self.receptors)]
+        return "_".join([*parts, precision])
 
 
-def _model_names(kind: NeuronKind, scalar: Any) -> dict[str, Any]:
-    n_states = len(kind.model.STATES)
+@cache
+def _of_rows(action: str, k: int) -> Any:
+    """Return the function that gets ("rows"), reads ("load") or writes ("store") k rows."""
+    if k < 2:
+        return _bind(getattr(tuples, f"{action}_{('none', 'one')[k]}"), f"{action}_{k}", None)
+    half = k // 2
+    halves = {"first": _of_rows(action, half), "second": _of_rows(action, k - half), "SPLIT": half}
+    return _bind(getattr(tuples, f"{action}_pair"), f"{action}_{k}", None, **halves)
+
+
+def _receive(kinds: tuple[ReceptorKind, ...], precision: str, cached: bool) -> Any:
+    """Return one function that advances all receptors."""
+    suffix = "_".join([*(kind.receptor.__name__ for kind in kinds), precision])
+    if not kinds:
+        zero = PRECISIONS[precision](0)
+        return _bind(receptors.receive_nothing, f"receive_{suffix}", None, cached=cached, ZERO=zero)
+    last = kinds[-1]
+    if len(kinds) == 1:
+        return last.receptor.RECEIVE
+    names = {
+        "first": _receive(kinds[:-1], precision, cached),
+        "second": last.receptor.RECEIVE,
+        "STATES": sum(len(kind.receptor.STATES) for kind in kinds[:-1]),
+        "CONSTANTS": sum(kind.n_constants for kind in kinds[:-1]),
+    }
+    return _bind(receptors.receive_pair, f"receive_{suffix}", None, cached=cached, **names)
+
+
+def _scalar(kind: NeuronKind, precision: str) -> Any:
+    """Return the equations of a neuron and its receptors as one function."""
+    if not kind.model.RECEIVES:
+        return kind.model.UPDATE
+    names = {
+        "receive": _receive(kind.receptors, precision, kind.cached),
+        "neuron": kind.model.UPDATE,
+        "STATES": len(kind.model.STATES),
+        "CONSTANTS": kind.n_constants,
+    }
+    name = f"update_receiving_{kind.name(precision)}"
+    return _bind(receptors.update_receiving, name, None, cached=kind.cached, **names)
+
+
+def _access(n_states: int, n_constants: int) -> dict[str, Any]:
     return {
-        # The cache folder knows the sources of these packages only: a model from elsewhere is compiled anew in each process.
-        "cached": kind.model.__module__.split(".")[0] == MODEL_PACKAGE,
-        "scalar": scalar,
-        "state_rows": ROWS[n_states],
-        "state_of": LOAD[n_states],
-        "store": STORE[n_states],
-        "constant_rows": ROWS[kind.n_constants],
-        "constants_of": LOAD[kind.n_constants],
+        "state_rows": _of_rows("rows", n_states),
+        "state_of": _of_rows("load", n_states),
+        "store": _of_rows("store", n_states),
+        "constant_rows": _of_rows("rows", n_constants),
+        "constants_of": _of_rows("load", n_constants),
     }
 
 
@@ -97,8 +172,12 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
         sweep, update = neurons.sweep_per_neuron, neurons.update_per_neuron
     else:
         sweep, update = neurons.sweep_uniform, neurons.update_uniform
-    names = _model_names(kind, kind.model.UPDATE)
-    suffix = f"{kind.model.__name__}_{precision}"
+    names = {
+        "scalar": _scalar(kind, precision),
+        "cached": kind.cached,
+        **_access(kind.all_states, kind.all_constants),
+    }
+    suffix = kind.name(precision)
     loop = _bind(sweep, f"{sweep.__name__}_{suffix}", None, **names)
     return _bind(update, f"{update.__name__}_{suffix}", signature, sweep=loop, **names)
 
@@ -108,22 +187,38 @@ def reset_kernel(kind: NeuronKind, precision: str) -> Any:
     """Return the compiled reset loop of a kind of population; it does nothing where a spike resets nothing."""
     if kind.model.RESET is None:
         return _bind(_nothing, f"reset_nothing_{precision}", _reset_signature(precision))
+    # The neuron's own states and constants come first, and a reset touches no others.
     template = neurons.reset_per_neuron if kind.per_neuron else neurons.reset_uniform
     name = f"{template.__name__}_{kind.model.__name__}_{precision}"
-    return _bind(template, name, _reset_signature(precision), **_model_names(kind, kind.model.RESET))
+    names = {"scalar": kind.model.RESET, "cached": kind.cached, **_access(len(kind.model.STATES), kind.n_constants)}
+    return _bind(template, name, _reset_signature(precision), **names)
 
 
 def _nothing(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
     pass
 
 
+class DeliveryKind(NamedTuple):
+    """What projections must share to be served by one kernel."""
+
+    connectivity: str  # "dense", "sparse" or "convolution"
+    graded: bool  # whether events carry a value
+    one_weight: bool = False  # whether all synapses share a weight (sparse only)
+
+
 @cache
-def delivery_kernel(connectivity: str, precision: str, graded: bool) -> Any:
-    """Return the compiled delivery loop for "dense", "sparse" or "convolution", for spikes or for graded events."""
-    template = getattr(propagation, f"deliver_{connectivity}")
-    kind = "graded" if graded else "spike"
-    names = {"payload": getattr(propagation, f"{kind}_payload"), "scaled": getattr(propagation, f"{kind}_scaled")}
-    return _bind(template, f"{template.__name__}_{kind}_{precision}", _delivery_signature(precision), **names)
+def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
+    """Return the compiled delivery loop of a kind of projection."""
+    template = getattr(propagation, f"deliver_{kind.connectivity}")
+    event = "graded" if kind.graded else "spike"
+    weight = "one_weight" if kind.one_weight else "own_weight"
+    names = {
+        "payload": getattr(propagation, f"{event}_payload"),
+        "scaled": getattr(propagation, f"{event}_scaled"),
+        "weight_of": getattr(propagation, weight),
+    }
+    name = f"{template.__name__}_{event}_{weight}_{precision}"
+    return _bind(template, name, _delivery_signature(precision), **names)
 
 
 @cache

@@ -1,11 +1,35 @@
-"""What a neuron or a source IS: parameters with units and scalar equations. A new model is one file and one line here."""
+"""What a neuron, a receptor or a source IS: parameters with units and scalar equations. A new one is one file and its line here."""
 
-from ._model import Model, Parameter
+from ._model import Model
+from ._parameters import Parameter
+from ._receptor import Receptor
+from .alpha_current import AlphaCurrent
+from .direct import Delta, StepCurrent
+from .exponential_current import ExponentialCurrent
 from .integrate_and_fire import IF
 from .leaky_integrate_and_fire import LIF
 from .sources import Graded, Latency, Poisson, SpikeArray
 from .time_to_first_spike import TTFS
 
-__all__ = ["IF", "LIF", "MODELS", "TTFS", "Graded", "Latency", "Model", "Parameter", "Poisson", "SpikeArray"]
+__all__ = [
+    "IF",
+    "LIF",
+    "MODELS",
+    "RECEPTORS",
+    "TTFS",
+    "AlphaCurrent",
+    "Delta",
+    "ExponentialCurrent",
+    "Graded",
+    "Latency",
+    "Model",
+    "Parameter",
+    "Poisson",
+    "Receptor",
+    "SpikeArray",
+    "StepCurrent",
+]
 
+# What is listed is what the tests cover; a model of a user's own runs without standing here.
 MODELS: tuple[type[Model], ...] = (SpikeArray, IF, LIF, TTFS, Poisson, Latency, Graded)
+RECEPTORS: tuple[type[Receptor], ...] = (Delta, StepCurrent, ExponentialCurrent, AlphaCurrent)

@@ -20,7 +20,10 @@ from typing import Any, ClassVar, Literal
 
 from numba import njit
 
-from ._model import Model, Parameter, parameter
+from ._model import Model
+from ._parameters import Parameter, parameter
+from ._receptor import Receptor
+from .direct import Delta, StepCurrent
 
 __all__ = ["IF"]
 
@@ -52,15 +55,15 @@ class IF(Model):
     reset : "hard" (v becomes v_reset) or "soft" (v loses v_threshold - v_reset and keeps the excess)
     """
 
-    v_threshold: Parameter = parameter(1.0, "mV")
+    v_threshold: Parameter = parameter(1.0, "mV", endless=True)
     v_reset: Parameter = parameter(0.0, "mV")
     v_initial: Parameter = parameter(0.0, "mV")
     bias: Parameter = parameter(0.0, "mV/ms")
-    t_open: Parameter = parameter(0.0, "ms", at_least=0.0)
+    t_open: Parameter = parameter(0.0, "ms", at_least=0.0, endless=True)
     reset: Literal["hard", "soft"] = "hard"
 
     STATES: ClassVar[tuple[str, ...]] = ("v", "i")
-    RECEPTORS: ClassVar[Mapping[str, str]] = {"delta": "v", "step": "i"}
+    RECEPTORS: ClassVar[Mapping[str, Receptor]] = {"delta": Delta(), "step": StepCurrent()}
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
     RESET: ClassVar[Callable[..., Any] | None] = _reset

@@ -1,12 +1,12 @@
 """The leaky integrate-and-fire (LIF) neuron.
 
-    tau_m dv/dt = v_rest - v + r_m i
+    tau_m dv/dt = v_rest - v + r_m (i + the currents of the receptors)
     spike where v > v_threshold and the neuron is not refractory
     hard reset: v -> v_reset, held there for t_ref      soft reset: v -> v - (v_threshold - v_reset)
 
-Receptors: ``delta``, a spike adds its weight (mV) to v; ``step``, a spike switches on a constant current: its weight (pA)
-adds to i. The subthreshold dynamics are integrated exactly: v(t + dt) = v_inf + (v(t) - v_inf) exp(-dt / tau_m).
-Input to v that arrives while the neuron is refractory is discarded.
+It has any number of named receptors (``delta`` and ``step`` unless others are given). The subthreshold dynamics are integrated
+exactly: v(t + dt) = v_inf + (v(t) - v_inf) exp(-dt / tau_m) + what each receptor contributes. While a neuron is refractory, v is
+held and input to it is discarded; the currents go on decaying.
 
 References
 ----------
@@ -21,18 +21,21 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numba import njit
 
-from ._model import Model, Parameter, parameter
+from ._model import Model
+from ._parameters import Parameter, parameter
+from ._receptor import Receptor
+from .direct import Delta, StepCurrent
 
 __all__ = ["LIF"]
 
 
 @njit
-def _update(state: Any, held: Any, step: Any, constants: Any) -> Any:
+def _update(state: Any, drive: Any, held: Any, step: Any, constants: Any) -> Any:
     v, i = state
     decay, rest, gain, threshold, v_reset, refractory = constants[:6]
     # A positive count means that all input since the spike fell into refractoriness (or into the step of the spike).
     start = v_reset if held > 0 else v
-    moved = decay * start + (rest + gain * i)
+    moved = decay * start + (rest + gain * i) + drive
     v = moved if held <= 1 else start
     spike = (held <= 1) & (v > threshold)
     left = np.int32(held - np.int32(held > 0))
@@ -57,25 +60,34 @@ class LIF(Model):
     r_m : GOhm, above 0; at its default of 1 a current of 1 pA moves the resting potential by 1 mV
     t_ref : ms, at least 0, a multiple of the step; with soft reset it must be 0
     reset : "hard" (v becomes v_reset) or "soft" (v loses v_threshold - v_reset and keeps the excess)
+    receptors : by name, at least one; the first is the default of projections
     """
 
     tau_m: Parameter = parameter(20.0, "ms", above=0.0)
     v_rest: Parameter = parameter(0.0, "mV")
-    v_threshold: Parameter = parameter(1.0, "mV")
+    v_threshold: Parameter = parameter(1.0, "mV", endless=True)
     v_reset: Parameter = parameter(0.0, "mV")
     v_initial: Parameter = parameter(0.0, "mV")
     r_m: Parameter = parameter(1.0, "GOhm", above=0.0)
     t_ref: Parameter = parameter(0.0, "ms", at_least=0.0)
     reset: Literal["hard", "soft"] = "hard"
+    receptors: Mapping[str, Receptor] = dataclasses.field(
+        default_factory=lambda: {"delta": Delta(), "step": StepCurrent()}
+    )
 
     STATES: ClassVar[tuple[str, ...]] = ("v", "i")
-    RECEPTORS: ClassVar[Mapping[str, str]] = {"delta": "v", "step": "i"}
+    RECEIVES: ClassVar[bool] = True
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
     RESET: ClassVar[Callable[..., Any] | None] = _reset
 
     def __post_init__(self) -> None:
         """Check the parameters."""
+        receptors = self.receptors
+        named = isinstance(receptors, Mapping) and len(receptors) > 0
+        if not named or not all(isinstance(receptor, Receptor) for receptor in receptors.values()):
+            raise ValueError(f"LIF.receptors must name at least one receptor such as Delta(), got {receptors!r}")
+        object.__setattr__(self, "receptors", dict(receptors))
         super().__post_init__()
         self.check_choice("reset", ("hard", "soft"))
         self.check_above("v_threshold", "v_reset")
@@ -94,3 +106,21 @@ class LIF(Model):
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial v and i."""
         return self.v_initial, 0.0
+
+    def receptor_constants(self, dt: float) -> tuple[tuple[Parameter, ...], ...]:
+        """Return the constants of each receptor with dynamics of its own."""
+        return tuple(receptor.constants(dt, self.tau_m, self.r_m) for receptor in self.dynamic_receptors.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """The lengths of per-neuron parameters by name, those of the receptors included."""
+        return super().sizes | {
+            f"{name}.{field}": size
+            for name, receptor in self.receptors.items()
+            for field, size in receptor.sizes.items()
+        }
+
+    @property
+    def receptor_map(self) -> Mapping[str, Receptor]:
+        """The receptors by name."""
+        return self.receptors

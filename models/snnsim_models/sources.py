@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from ._model import Model, Parameter, parameter
+from ._model import Model
+from ._parameters import Parameter, parameter
 
 __all__ = ["Graded", "Latency", "Poisson", "SpikeArray"]
 
@@ -45,7 +46,8 @@ def _graded(state: Any, held: Any, step: Any, constants: Any) -> Any:
 class Poisson(Model):
     """Poisson spike trains on the grid (a Bernoulli draw per step) whose rate is ``rate`` x the value of the neuron.
 
-    rate : Hz, at least 0, the rate of a value of 1; the probability per step, rate x dt, must not exceed 1
+    rate : Hz, at least 0, the rate of a value of 1; the probability per step, rate x dt, must not exceed 1. Where a larger value
+        makes it do so, the neuron fires in every step.
     """
 
     rate: Parameter = parameter(1.0, "Hz", at_least=0.0)

@@ -20,7 +20,10 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from ._model import Model, Parameter, parameter
+from ._model import Model
+from ._parameters import Parameter, parameter
+from ._receptor import Receptor
+from .direct import StepCurrent
 
 __all__ = ["TTFS"]
 
@@ -46,13 +49,13 @@ class TTFS(Model):
     t_open : ms, at least 0, a multiple of the step
     """
 
-    v_threshold: Parameter = parameter(1.0, "mV")
+    v_threshold: Parameter = parameter(1.0, "mV", endless=True)
     ramp: Parameter = parameter(1.0, "mV/ms", at_least=0.0)
     v_initial: Parameter = parameter(0.0, "mV")
-    t_open: Parameter = parameter(0.0, "ms", at_least=0.0)
+    t_open: Parameter = parameter(0.0, "ms", at_least=0.0, endless=True)
 
     STATES: ClassVar[tuple[str, ...]] = ("v", "i")
-    RECEPTORS: ClassVar[Mapping[str, str]] = {"step": "i"}
+    RECEPTORS: ClassVar[Mapping[str, Receptor]] = {"step": StepCurrent()}
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
 

@@ -43,41 +43,46 @@ def connections(rng: np.random.Generator, kind: str) -> Any:
         w = weights_of(rng, int(channels[0]), kernel, kernel, int(channels[1]))
         return Convolution(w, height, width, stride)
     w = weights_of(rng, *(int(n) for n in rng.integers(1, 23, 2)))
-    return {"dense": Dense(w), "sparse": Sparse.from_matrix(w), "repeated": repeated(w)}[kind]
+    shared = np.where(w != 0, rng.choice([-0.75, 1.5]), 0.0)
+    made = {"dense": Dense(w), "sparse": Sparse.from_matrix(w), "repeated": repeated(w), "one weight": repeated(shared)}
+    return made[kind]
 
 
-KINDS = ("dense", "sparse", "repeated", "convolution")
+KINDS = ("dense", "sparse", "repeated", "one weight", "convolution")
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("precision", ["float32", "float64"])
-@given(seed=st.integers(0, 2**31), before=st.integers(0, 9), behind=st.integers(0, 9))
+@given(seed=st.integers(0, 2**31), before=st.integers(0, 9), behind=st.integers(0, 9), delay=st.integers(0, 4))
 @few
-def test_spikes_deliver_the_rows_of_the_matrix(kind: str, precision: str, seed: int, before: int, behind: int) -> None:
+def test_spikes_deliver_the_rows_of_the_matrix(
+    kind: str, precision: str, seed: int, before: int, behind: int, delay: int
+) -> None:
     """Source and target are slices of populations that are larger by ``before`` and ``behind`` neurons."""
     rng = np.random.default_rng(seed)
     connection = connections(rng, kind)
     w = matrix(connection)
     m, n = w.shape
     steps, copies = 4, 2
+    stop = steps + delay + 1
     net = Network(dt=1.0)
     net.population("first", 3, SpikeArray())
     source = net.population("source", before + m + behind, SpikeArray())
     target = net.population("target", behind + n + before, IF(v_threshold=math.inf))
-    net.connect(source[before : before + m], target[behind : behind + n], connection)
+    net.connect(source[before : before + m], target[behind : behind + n], connection, delay=float(delay))
     spikes = rng.random((copies, steps, source.size)) < rng.choice([0.1, 0.5, 1.0])
     train = SpikeTrain(*np.nonzero(spikes), source.size, copies, 1.0, 0, steps)
     simulator = Simulator(net, copies=copies, precision=precision, threads=1)
-    result = simulator.run(steps + 1.0, inputs={"source": train}, record={"target": ["v", "i"]})
+    result = simulator.run(float(stop), inputs={"source": train}, record={"target": ["v", "i"]})
     sent = spikes[:, :, before : before + m]
-    expected = np.zeros((copies, steps + 1, target.size))
-    expected[:, 1:, behind : behind + n] = np.cumsum(sent @ w, axis=1)
+    expected = np.zeros((copies, stop, target.size))
+    expected[:, delay + 1 :, behind : behind + n] = np.cumsum(sent @ w, axis=1)
     assert np.array_equal(result.v("target"), expected)
     assert not result.states["target", "i"].any()
-    counted = np.zeros((copies, steps + 1), dtype=np.int64)
+    counted = np.zeros((copies, stop), dtype=np.int64)
     copy, step, neuron = np.nonzero(sent)
     each = np.diff(connection.pointers) if isinstance(connection, Sparse) else np.count_nonzero(w, axis=1)
-    np.add.at(counted, (copy, step), each[neuron])
+    np.add.at(counted, (copy, step + delay), each[neuron])
     assert np.array_equal(result.operations.acs, counted)
     assert not result.operations.macs.any()
 
@@ -108,60 +113,9 @@ def test_graded_events_deliver_weight_times_value(
     assert np.array_equal(result.v("target"), i[:, None] * np.array([0, 0.5, 1.0, 1.5])[:, None])
     each = np.diff(connection.pointers) if isinstance(connection, Sparse) else np.count_nonzero(w, axis=1)
     assert np.array_equal(result.operations.macs[:, 0], (sent != 0) @ each)
-    assert not result.operations.macs[:, 1:].any()
+    assert result.operations.macs.sum() == ((sent != 0) @ each).sum()
     assert not result.operations.acs.any()
     assert not result.operations.spikes.any()
-
-
-@given(seed=st.integers(0, 2**31))
-@few
-def test_random_networks_equal_the_reference(seed: int) -> None:
-    """Up to five populations of all kinds, sliced and recurrent projections of all kinds, exact weights."""
-    rng = np.random.default_rng(seed)
-    net = Network(dt=0.5, seed=int(rng.integers(2**63)))
-    choices: list[Any] = [
-        lambda n: IF(v_threshold=1.0, v_initial=0.5, bias=rng.integers(-4, 8, n) / 16, reset="soft"),
-        lambda n: IF(v_threshold=rng.integers(4, 12, n) / 8, v_reset=-0.25, t_open=2.0),
-        lambda n: TTFS(v_threshold=4.0, ramp=0.5, t_open=rng.integers(0, 8, n) / 2),
-        lambda n: LIF(tau_m=1e300, v_threshold=1.0, v_reset=-0.5, v_initial=0.875, t_ref=rng.integers(0, 4, n) / 2),
-        lambda n: LIF(tau_m=1e300, v_threshold=1.0, reset="soft"),
-    ]
-    inputs = {}
-    sources = [
-        net.population("noise", int(rng.integers(1, 19)), sn.Poisson(rate=500.0)),
-        net.population("values", int(rng.integers(1, 9)), sn.Latency(window=4.0), active=(0.0, 4.0)),
-        net.population("graded", int(rng.integers(1, 9)), Graded()),
-    ]
-    for population in sources:
-        inputs[population.name] = rng.integers(0, 17, (3, population.size)) / 16
-    targets = [
-        net.population(f"p{k}", n := int(rng.integers(1, 19)), choices[rng.integers(len(choices))](n)) for k in range(3)
-    ]
-    for _ in range(6):
-        source = [*sources, *targets][rng.integers(6)]
-        target = targets[rng.integers(3)]
-        a, b = sorted(rng.choice(source.size + 1, 2, replace=False))
-        c, d = sorted(rng.choice(target.size + 1, 2, replace=False))
-        w = weights_of(rng, b - a, d - c)
-        receptor = list(target.model.RECEPTORS)[int(rng.integers(len(target.model.RECEPTORS)))]
-        net.connect(source[a:b], target[c:d], Sparse.from_matrix(w) if rng.random() < 0.5 else w, receptor=receptor)
-    # LIF with the step receptor: r_m (1 - decay) is 0 at this tau_m, so that a current is counted but does nothing.
-    names = list(net.populations)
-    result = Simulator(net, copies=3, threads=1).run(
-        10.0, inputs=inputs, record={name: ["spikes", *net.populations[name].model.STATES] for name in names}
-    )
-    record = tuple((p.name, variable) for p in targets for variable in ("v", "i"))
-    expected = Reference(net).run(20, 3, inputs, seed=net.seed, record=record)
-    for name in names:
-        for ours, theirs in zip(("copies", "steps", "neurons"), expected.events(name), strict=True):
-            assert np.array_equal(getattr(result.spikes[name], ours), theirs), name
-    for key, values in expected.states.items():
-        assert np.array_equal(result.states[key], values), key
-    assert np.array_equal(result.operations.acs, expected.acs)
-    assert np.array_equal(result.operations.macs, expected.macs)
-    assert np.array_equal(result.operations.spikes, expected.fired)
-    assert np.array_equal(result.operations.membrane_updates, expected.membrane_updates)
-    assert np.array_equal(result.operations.encoder_operations, expected.encoder_operations)
 
 
 @pytest.mark.parametrize("n_spikes", range(14))

@@ -1,4 +1,4 @@
-"""The scalar equations of each model, called as plain Python functions."""
+"""The scalar equations of each model and receptor, called as plain Python functions."""
 
 import math
 from typing import Any
@@ -6,12 +6,32 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from snnsim_models import IF, LIF, MODELS, TTFS, Graded, Latency, Poisson, SpikeArray
+from snnsim_models import (
+    IF,
+    LIF,
+    MODELS,
+    RECEPTORS,
+    TTFS,
+    AlphaCurrent,
+    Delta,
+    ExponentialCurrent,
+    Graded,
+    Latency,
+    Poisson,
+    Receptor,
+    SpikeArray,
+    StepCurrent,
+)
+
+DYNAMIC = [receptor for receptor in RECEPTORS if receptor.STATES]
 
 
-def step_of(model: Any, state: tuple[float, ...], step: int = 0, held: int = 0, dt: float = 0.5, **extra: float) -> Any:
+def step_of(
+    model: Any, state: tuple[float, ...], step: int = 0, held: int = 0, dt: float = 0.5, drive: float = 0.0, **extra: float
+) -> Any:  # fmt: skip
     constants = tuple(float(value) for value in model.constants(dt))
-    state, held, spike = model.UPDATE.py_func(state, np.int32(held), step, *extra.values(), constants)
+    received = (drive,) if model.RECEIVES else ()
+    state, held, spike = model.UPDATE.py_func(state, *received, np.int32(held), step, *extra.values(), constants)
     return tuple(float(x) for x in state), int(held), bool(spike)
 
 
@@ -38,6 +58,36 @@ def test_lif() -> None:
     assert (i, held, spike) == (4.0, 0, False)
     assert reset_of(LIF(v_threshold=1.0, v_reset=-3.0), (1.5, 3.0)) == (-3.0, 3.0)
     assert reset_of(LIF(v_threshold=1.0, v_reset=-3.0, reset="soft"), (1.5, 3.0)) == (-2.5, 3.0)
+
+
+def test_lif_adds_the_drive_unless_it_is_held() -> None:
+    model = LIF(tau_m=1e300, v_threshold=4.0, v_reset=-1.0, t_ref=1.5)
+    assert step_of(model, (1.0, 0.0), drive=2.5) == ((3.5, 0.0), 0, False)
+    assert step_of(model, (1.0, 0.0), drive=3.5) == ((4.5, 0.0), 3, True)
+    assert step_of(model, (1.0, 0.0), held=2, drive=9.0) == ((-1.0, 0.0), 1, False)
+    assert step_of(model, (1.0, 0.0), held=1, drive=2.5) == ((1.5, 0.0), 0, False)  # from v_reset
+
+
+def test_exponential_current() -> None:
+    constants = tuple(float(c) for c in ExponentialCurrent(tau=5.0).constants(0.5, 20.0, 3.0))
+    (i,), drive = ExponentialCurrent.RECEIVE.py_func((4.0,), constants)
+    assert math.isclose(i, 4.0 * math.exp(-0.1), rel_tol=1e-15)
+    # r_m i tau / (tau - tau_m) (exp(-dt / tau) - exp(-dt / tau_m))
+    assert math.isclose(drive, 3.0 * 4.0 * 5.0 / -15.0 * (math.exp(-0.1) - math.exp(-0.025)), rel_tol=1e-13)
+
+
+def test_alpha_current() -> None:
+    constants = tuple(float(c) for c in AlphaCurrent(tau=5.0).constants(0.5, 20.0, 3.0))
+    (i, h), drive = AlphaCurrent.RECEIVE.py_func((0.0, 4.0), constants)
+    assert math.isclose(i, 4.0 * math.e * 0.1 * math.exp(-0.1), rel_tol=1e-15)
+    assert math.isclose(h, 4.0 * math.exp(-0.1), rel_tol=1e-15)
+    a = 1 / 20 - 1 / 5
+    expected = 3.0 * 4.0 * math.e / (5.0 * 20.0) * math.exp(-0.025) * (math.exp(a / 2) * (a / 2 - 1) + 1) / a**2
+    assert math.isclose(drive, expected, rel_tol=1e-10)  # this form cancels, the model's does not
+    (i, h), drive = AlphaCurrent.RECEIVE.py_func((4.0, 0.0), constants)
+    assert math.isclose(i, 4.0 * math.exp(-0.1), rel_tol=1e-15)
+    assert h == 0
+    assert math.isclose(drive, 3.0 * 4.0 * 5.0 / -15.0 * (math.exp(-0.1) - math.exp(-0.025)), rel_tol=1e-13)
 
 
 def test_lif_counts_refractoriness_down() -> None:
@@ -82,7 +132,8 @@ def test_poisson() -> None:
 def test_declarations_agree_with_each_other(model: type) -> None:
     made = model()
     assert len(made.initial(1.0)) == len(model.STATES) > 0
-    assert set(model.RECEPTORS.values()) <= set(model.STATES)
+    assert made.states[: len(model.STATES)] == model.STATES
+    assert {made.arrival(name) for name in made.receptor_map} <= set(made.states)
     assert model.INPUT in (None, *model.STATES)
     assert model.__doc__
     extra = {"uniform": np.float32(0.5)} if model.STOCHASTIC else {}
@@ -90,18 +141,57 @@ def test_declarations_agree_with_each_other(model: type) -> None:
     assert len(state) == len(model.STATES)
 
 
+@pytest.mark.parametrize("receptor", RECEPTORS, ids=lambda r: r.__name__)
+def test_a_receptor_adds_to_a_state_that_there_is(receptor: type[Receptor]) -> None:
+    model = LIF(receptors={"r": receptor()})
+    assert model.states == ("v", "i", *(f"r.{variable}" for variable in receptor.STATES))
+    assert model.arrival("r") in model.states
+    assert (receptor.RECEIVE is None) == (not receptor.STATES)
+    assert receptor.__doc__
+    if receptor.STATES:
+        assert receptor.ADDS_TO in receptor.STATES
+        (constants,) = model.receptor_constants(0.1)
+        states, drive = receptor.RECEIVE.py_func((0.0,) * len(receptor.STATES), tuple(map(float, constants)))
+        assert (states, drive) == ((0.0,) * len(receptor.STATES), 0.0)
+
+
+def test_states_of_receptors_follow_those_of_the_neuron() -> None:
+    receptors = {
+        "b": AlphaCurrent(),
+        "now": Delta(),
+        "a": ExponentialCurrent(),
+        "on": StepCurrent(),
+        "c": AlphaCurrent(),
+    }
+    model = LIF(receptors=receptors)
+    assert model.states == ("v", "i", "b.i", "b.h", "a.i", "c.i", "c.h")
+    arrivals = {"b": "b.h", "now": "v", "a": "a.i", "on": "i", "c": "c.h"}
+    assert {name: model.arrival(name) for name in model.receptor_map} == arrivals
+    assert list(model.dynamic_receptors) == ["b", "a", "c"]
+    assert [len(part) for part in model.receptor_constants(0.1)] == [4, 2, 4]
+    assert list(LIF().receptor_map) == list(IF().receptor_map) == ["delta", "step"]
+
+
 @pytest.mark.parametrize("model", [m for m in MODELS if m.UPDATE is not None], ids=lambda m: m.__name__)
 def test_nothing_widens_single_precision(model: type) -> None:
     made = model()
     single = tuple(np.float32(value) for value in made.constants(1.0))
     state = tuple(np.float32(value) for value in made.initial(1.0))
+    received = (np.float32(0.5),) if model.RECEIVES else ()
     extra = (np.float32(0.5),) if model.STOCHASTIC else ()
-    for function, arguments in (
-        (model.UPDATE, (state, np.int32(0), np.int32(3), *extra, single)),
-        (model.RESET, (state, single)),
-    ):
-        if function is not None:
-            # Compiled for exactly these types: a call might reuse a version compiled for wider ones.
-            types = tuple(numba.typeof(argument) for argument in arguments)
-            function.compile(types)
-            assert "float64" not in str(function.overloads[types].signature.return_type)
+    assert "float64" not in returned(model.UPDATE, state, *received, np.int32(0), np.int32(3), *extra, single)
+    if model.RESET is not None:
+        assert "float64" not in returned(model.RESET, state, single)
+
+
+@pytest.mark.parametrize("receptor", DYNAMIC, ids=lambda r: r.__name__)
+def test_no_receptor_widens_single_precision(receptor: type[Receptor]) -> None:
+    constants = tuple(np.float32(value) for value in receptor().constants(1.0, 20.0, 1.0))
+    assert "float64" not in returned(receptor.RECEIVE, (np.float32(1.0),) * len(receptor.STATES), constants)
+
+
+def returned(function: Any, *arguments: Any) -> str:
+    """Return the type of the result, compiled for exactly these types: a call might reuse a version for wider ones."""
+    types = tuple(numba.typeof(argument) for argument in arguments)
+    function.compile(types)
+    return str(function.overloads[types].signature.return_type)

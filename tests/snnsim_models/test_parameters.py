@@ -54,7 +54,7 @@ def test_bad_parameters_are_named(make: Callable[[], Model], words: tuple[str, .
         (TTFS(t_open=1.5), 1.0, ("TTFS.t_open", "multiple", "1 ms")),
         (Latency(window=1.5), 1.0, ("Latency.window", "multiple")),
         (Poisson(rate=10_001.0), 0.1, ("Poisson.rate", "10000 Hz", "0.1 ms")),
-        (Latency(window=math.inf), 0.1, ("Latency.window",)),
+        (Latency(window=1e12), 0.1, ("Latency.window", "2**31")),
     ],
 )
 def test_parameters_that_do_not_fit_the_step_are_named(model: Model, dt: float, words: tuple[str, ...]) -> None:
@@ -85,6 +85,22 @@ def test_durations_become_whole_steps() -> None:
     assert LIF(t_ref=2.0).steps("t_ref", 0.1) == 20.0
     assert IF(t_open=[0.0, 0.3, 0.7]).steps("t_open", 0.1).tolist() == [0.0, 3.0, 7.0]
     assert LIF(t_ref=0.3).steps("t_ref", 0.1) == 3.0  # 0.3 / 0.1 is 2.9999999999999996
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda: LIF(r_m=math.inf), "LIF.r_m"),
+        (lambda: LIF(v_rest=-math.inf), "LIF.v_rest"),
+        (lambda: LIF(tau_m=[1.0, math.inf]), "LIF.tau_m"),
+        (lambda: LIF(v_threshold=-math.inf), "LIF.v_threshold"),
+        (lambda: IF(v_initial=math.inf), "IF.v_initial"),
+        (lambda: Latency(window=math.inf), "Latency.window"),
+    ],
+)
+def test_infinite_parameters_are_named(make: Callable[[], Model], name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be finite"):
+        make()
 
 
 def test_infinite_thresholds_are_legal() -> None:

@@ -1,0 +1,241 @@
+"""The Brian2 backend: the same network, synapse by synapse and input spike by input spike, simulated by Brian2.
+
+For trust, not for speed: it runs on Brian2's NumPy code generation, which needs no compiler. Sources, random ones included, are
+run here, and Brian2 is given their spikes.
+
+References
+----------
+Stimberg, Brette & Goodman 2019, Brian 2, an intuitive and efficient neural simulator, eLife 8:e47314.
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from snnsim_kernels.layout import PopulationColumn as Pop
+from snnsim_kernels.layout import RecorderColumn as Rec
+
+from ._errors import NetworkError, SimulationError
+from .brian2_equations import Brian2Equations, equations_of
+from .compilation import CompiledNetwork, State
+from .connections import Connection, Dense, Sparse
+from .cpu_backend import CpuBackend
+from .network import Projection
+
+__all__ = ["Brian2Backend"]
+
+
+class Brian2Backend:
+    """Runs one copy of a compiled network in Brian2, in float64, from its initial state.
+
+    Needs the extra ``brian2``. Raises SimulationError where it is not installed or asked for more than that, and NetworkError for
+    models, receptors and connections that have no counterpart here.
+    """
+
+    name = "brian2"
+    continues = False
+
+    def __init__(self, compiled: CompiledNetwork, copies: int) -> None:
+        self._brian2 = _import()
+        if copies != 1:
+            raise SimulationError(f"Brian2 backend: Simulator.copies must be 1, got {copies}")
+        if compiled.precision != "float64":
+            raise SimulationError(f"Brian2 backend: Simulator.precision must be 'float64', got {compiled.precision!r}")
+        self.compiled = compiled
+        network = compiled.network
+        self._equations: dict[str, Brian2Equations] = {}
+        for name, population in network.populations.items():
+            if population.model.GRADED:
+                raise NetworkError(f"Brian2 backend: population {name!r}: graded events are not supported")
+            if population.model.receptor_map:
+                if population.active != (0.0, np.inf):
+                    raise NetworkError(
+                        f"Brian2 backend: population {name!r}: active={population.active} is not supported"
+                    )
+                self._equations[name] = equations_of(name, population.model, network.dt)
+        self._synapses = [_Synapses.of(projection, network.dt) for projection in network.projections]
+
+    def advance(
+        self,
+        *,
+        state: State,
+        populations: NDArray[np.int64],
+        recorders: NDArray[np.int64],
+        trains: tuple[NDArray[np.int64], NDArray[np.int32]],
+        counters: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+        traces: NDArray[Any],
+        seed: int,
+        first_sample: int,
+        steps: tuple[int, int],
+        log_spikes: bool,
+        progress: Callable[[float], None] | None,
+    ) -> NDArray[np.int32]:
+        """Run from step 0 and return the spike log, rows of (copy, step, neuron). Raises SimulationError for any other start."""
+        if steps[0] != 0:
+            raise SimulationError("Brian2 backend: a run cannot be continued; call reset() and run once")
+        updates, fired, events = counters
+        everyone = populations.copy()
+        everyone[:, Pop.RECORD_SPIKES] = 1
+        # All that Brian2 does not do: the spikes of the sources, their recorded values, and the number of updates.
+        silent = dataclasses.replace(self.compiled, projections=self.compiled.projections[:0])
+        log = CpuBackend(silent, 1).advance(
+            state=State(*(part.copy() for part in state)), populations=everyone, recorders=recorders, trains=trains,
+            counters=(updates, np.zeros_like(fired), events[:, :, :0]), traces=traces, seed=seed,
+            first_sample=first_sample, steps=steps, log_spikes=True, progress=None,
+        )  # fmt: skip
+        spikes = self._run(state, log[:, 1:], recorders, traces[0], steps[1], progress)
+        logs = [np.zeros((0, 3), np.int32)]
+        for column, (row, name) in enumerate(zip(populations, self.compiled.network.populations, strict=True)):
+            step, neuron = spikes[name]
+            fired[0, :, column] += np.bincount(step, minlength=steps[1])
+            if row[Pop.RECORD_SPIKES]:
+                logs.append(np.column_stack([np.zeros_like(step), step, neuron + row[Pop.NEURON]]).astype(np.int32))
+        for column, synapses in enumerate(self._synapses):
+            synapses.count(*spikes[synapses.source], events[0, :, column])
+        return np.concatenate(logs)
+
+    def _run(
+        self, state: State, log: NDArray[np.int32], recorders: NDArray[np.int64], traces: NDArray[Any], n_steps: int,
+        progress: Callable[[float], None] | None,
+    ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:  # fmt: skip
+        """Simulate, fill ``traces`` for the neurons, and return steps and neurons of the spikes of every population."""
+        brian2, net = self._brian2, self.compiled.network
+        ms = brian2.ms
+        clock = brian2.Clock(net.dt * ms)
+        spikes: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
+        groups: dict[str, Any] = {}
+        owners: dict[int, tuple[str, str]] = {}
+        for row, (name, population) in zip(self.compiled.populations, net.populations.items(), strict=True):
+            first, size = int(row[Pop.NEURON]), population.size
+            if name not in self._equations:
+                mine = log[(log[:, 1] >= first) & (log[:, 1] < first + size)].astype(np.int64)
+                spikes[name] = mine[:, 0], mine[:, 1] - first
+                times = mine[:, 0] * net.dt * ms
+                groups[name] = brian2.SpikeGeneratorGroup(size, mine[:, 1] - first, times, clock=clock)
+                continue
+            equations = self._equations[name]
+            group = brian2.NeuronGroup(
+                size, equations.equations, threshold=equations.threshold, reset=equations.reset,
+                refractory=equations.refractory, method=equations.method, clock=clock, namespace={},
+            )  # fmt: skip
+            group.set_states(equations.parameters, units=False)
+            for variable, theirs in equations.variables.items():
+                offset = self.compiled.state_offset(population, variable)
+                owners[offset] = name, theirs
+                group.set_states({theirs: state.values[0, offset : offset + size]}, units=False)
+            groups[name] = group
+        joined = [synapses.made(brian2, groups, self._equations, clock) for synapses in self._synapses if len(synapses)]
+        monitors = {name: brian2.SpikeMonitor(groups[name]) for name in self._equations}
+        # Between update and delivery: the value that is compared with the threshold.
+        states = [
+            (row, brian2.StateMonitor(groups[name], variable, record=True, when="after_groups", clock=clock), variable)
+            for row in recorders
+            for name, variable in [owners.get(int(row[Rec.STATE]), ("", ""))]
+            if name
+        ]
+        run = brian2.Network(*groups.values(), *joined, *monitors.values(), *(monitor for _, monitor, _ in states))
+        with _numpy_code(brian2):
+            run.run(
+                n_steps * net.dt * ms,
+                report=None if progress is None else lambda elapsed, done, start, duration: progress(float(done)),
+                report_period=0.1 * brian2.second,
+                namespace={},
+            )
+        for row, monitor, variable in states:
+            traces[:, row[Rec.OUT] : row[Rec.OUT] + row[Rec.SIZE]] = np.asarray(getattr(monitor, variable)).T
+        for name, monitor in monitors.items():
+            spikes[name] = (
+                np.rint(np.asarray(monitor.t / ms) / net.dt).astype(np.int64),
+                np.asarray(monitor.i, np.int64),
+            )
+        return spikes
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Synapses:
+    """A projection as a list of synapses: source and target neurons within their populations, weights, delays in steps."""
+
+    source: str
+    target: str
+    variable: str
+    dt: float
+    i: NDArray[np.int64]
+    j: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    delays: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, projection: Projection, dt: float) -> "_Synapses":
+        connection: Connection = projection.connection
+        if isinstance(connection, Dense):
+            i, j = np.nonzero(connection.weights)
+            weights, delays = connection.weights[i, j], None
+        elif isinstance(connection, Sparse):
+            i = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
+            j, weights, delays = connection.targets.astype(np.int64), connection.weights, connection.delays
+        else:
+            kind = type(connection).__name__
+            raise NetworkError(f"Brian2 backend: projection {projection.name}: {kind} is not supported")
+        times = np.broadcast_to(projection.delay if delays is None else delays, len(i))
+        return cls(
+            projection.source.population.name,
+            projection.target.population.name,
+            projection.target.population.model.arrival(projection.receptor),
+            dt,
+            i + projection.source.start,
+            j + projection.target.start,
+            weights,
+            np.rint(times / dt).astype(np.int64),
+        )
+
+    def __len__(self) -> int:
+        return len(self.i)
+
+    def made(self, brian2: Any, groups: dict[str, Any], equations: dict[str, Brian2Equations], clock: Any) -> Any:
+        """Return the Brian2 Synapses between the groups."""
+        variable = equations[self.target].variables[self.variable]
+        delays = self.delays * self.dt * brian2.ms
+        # One value where one will do: Brian2's queue is then far cheaper.
+        one = (self.delays == self.delays[0]).all()
+        synapses = brian2.Synapses(
+            groups[self.source], groups[self.target], "weight : 1", on_pre=f"{variable}_post += weight",
+            delay=delays[0] if one else None, clock=clock, namespace={},
+        )  # fmt: skip
+        synapses.connect(i=self.i, j=self.j)
+        synapses.weight = self.weights
+        if not one:
+            synapses.delay = delays
+        return synapses
+
+    def count(self, steps: NDArray[np.int64], neurons: NDArray[np.int64], events: NDArray[np.int64]) -> None:
+        """Add to ``events``, one entry per step, the deliveries that the spikes of the source population cause."""
+        for delay in np.unique(self.delays):
+            fan_out = np.bincount(self.i[self.delays == delay], minlength=int(neurons.max(initial=0)) + 1)
+            within = steps + delay < len(events)
+            np.add.at(events, steps[within] + delay, fan_out[neurons[within]])
+
+
+def _import() -> Any:
+    # Optional, and slow to import. It replaces the hook for uncaught errors by one that calls each of them a bug in Brian2.
+    hook = sys.excepthook
+    try:
+        import brian2
+    except ImportError as error:
+        raise SimulationError('Brian2 backend: brian2 is not installed: pip install "snnsim[brian2]"') from error
+    finally:
+        sys.excepthook = hook
+    return brian2
+
+
+@contextmanager
+def _numpy_code(brian2: Any) -> Iterator[None]:
+    before = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "numpy"
+    try:
+        yield
+    finally:
+        brian2.prefs.codegen.target = before

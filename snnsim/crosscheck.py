@@ -1,0 +1,275 @@
+"""The same networks in snnsim and in Brian2: equal spikes where sums are exact, equal statistics where the network is chaotic.
+
+The matrix joins neuron models, receptors, resets, refractoriness, delays, parameters, connections and sources. A covering set of
+its cases holds every pair of values that can occur together. Weights are binary fractions, so that the order in which they are
+added cannot matter; thresholds lie off every grid of sums that reach them.
+"""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from snnsim_models import IF, LIF, AlphaCurrent, Delta, ExponentialCurrent, Poisson, Receptor, SpikeArray, StepCurrent
+
+from .network import Network, Population, Slice
+from .networks import cuba
+from .results import Result
+from .rules import FixedInDegree
+from .simulator import Inputs, Simulator
+from .spikes import SpikeTrain
+
+__all__ = [
+    "CHAOTIC",
+    "FACTORS",
+    "Case",
+    "Comparison",
+    "compare",
+    "compare_statistics",
+    "covering_cases",
+    "every_case",
+    "kolmogorov_smirnov",
+    "make",
+]
+
+Case = dict[str, str]
+Floats = NDArray[np.float64]
+
+FACTORS: Mapping[str, tuple[str, ...]] = {
+    "model": ("LIF", "IF"),
+    "receptor": ("delta", "step", "exponential", "alpha", "mixed"),
+    "reset": ("hard", "soft"),
+    "t_ref": ("0", "0.1", "2", "per neuron"),
+    "delay": ("0", "0.1", "1.5", "per synapse"),
+    "parameters": ("scalar", "per neuron"),
+    "connection": ("dense", "sparse"),
+    "source": ("trains", "Poisson"),
+}
+"""The matrix: what varies, and its values."""
+
+CHAOTIC: Mapping[str, tuple[Callable[[], Network], str]] = {
+    "CUBA, 4,000 neurons": (cuba, "float64"),
+    "CUBA, 4,000 neurons, snnsim in float32": (cuba, "float32"),
+}
+"""Networks in which one spike that moves by a step soon moves all others, and the precision of snnsim.
+
+A rounding error of float64 is rarely enough for that: on the grid it decays unless it carries a potential over the threshold.
+"""
+
+TOLERANCE_MV = 1e-9
+LEAST_P = 0.01
+
+_CELLS, _SOURCES, _IN_DEGREE = 60, 30, 12
+_RATE_HZ = 20.0
+_UNITS = {"delta": 0.5, "step": 1 / 16, "exponential": 2.0, "alpha": 1.0}  # mV and pA, a quarter of the largest weight
+_UNIT_WITHOUT_LEAK = 2.0**-12  # mV/ms, for the currents of IF, which integrates them for good
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One network in both simulators.
+
+    agrees : equal spikes and potentials within 1e-9 mV; for a chaotic network no distribution that differs (p of at least 0.01)
+    spikes : those of snnsim, sources not counted
+    first_divergence_ms : the first step in which spikes differ; None if none do
+    max_dv_mv : the largest difference of potentials up to there; None where they were not recorded
+    distributions : for a chaotic network (Kolmogorov-Smirnov statistic, p) of each
+    """
+
+    name: str
+    agrees: bool
+    spikes: int
+    first_divergence_ms: float | None
+    max_dv_mv: float | None
+    distributions: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+
+
+def every_case() -> Iterator[Case]:
+    """Yield all combinations that exist."""
+    for values in itertools.product(*FACTORS.values()):
+        case = dict(zip(FACTORS, values, strict=True))
+        leaky = case["receptor"] in ("exponential", "alpha") or case["t_ref"] != "0"
+        if case["model"] == "IF" and leaky:
+            continue
+        if case["reset"] == "soft" and case["t_ref"] != "0":
+            continue
+        if case["delay"] == "per synapse" and case["connection"] == "dense":
+            continue
+        yield case
+
+
+def covering_cases() -> list[Case]:
+    """Return a small set of cases that holds every pair of values that occurs in any: greedily, the same every time."""
+    cases = list(every_case())
+    pairs = [set(itertools.combinations(case.items(), 2)) for case in cases]
+    missing = set().union(*pairs)
+    chosen = []
+    while missing:
+        best = max(range(len(cases)), key=lambda k: len(pairs[k] & missing))
+        chosen.append(cases[best])
+        missing -= pairs[best]
+    return chosen
+
+
+def make(case: Case, duration: float) -> tuple[Network, Inputs]:
+    """Return the network of a case, populations ``input`` and ``cells``, and its inputs for a run of ``duration`` ms."""
+    # The same numbers for the same case, whatever else is run.
+    rng = np.random.default_rng([FACTORS[factor].index(value) for factor, value in case.items()])
+    net = Network(dt=0.1, seed=7)
+    inputs: Inputs = {}
+    if case["source"] == "Poisson":
+        source = net.population("input", _SOURCES, Poisson(rate=_RATE_HZ))
+    else:
+        source = net.population("input", _SOURCES, SpikeArray())
+        steps = round(duration / net.dt)
+        step, neuron = np.nonzero(rng.random((steps, _SOURCES)) < _RATE_HZ * net.dt / 1000.0)
+        inputs = {
+            "input": SpikeTrain.from_times(step * net.dt, neuron, size=_SOURCES, dt=net.dt, duration=duration),
+        }
+    cells = net.population("cells", _CELLS, _model(case, rng))
+    kinds = ["step", "delta", "exponential", "alpha"] if case["receptor"] == "mixed" else [case["receptor"]]
+    kinds = [kind for kind in kinds if kind in cells.model.receptor_map]
+    drive, excitatory = _SOURCES // 2, _CELLS * 4 // 5
+    parts = ((source[:drive], 1), (source[drive:], 1), (cells[:excitatory], 1), (cells[excitatory:], -4))
+    for (part, sign), kind in zip(parts, itertools.cycle(kinds), strict=False):
+        _join(net, part, cells, kind, sign, case, rng)
+    return net, inputs
+
+
+def _model(case: Case, rng: np.random.Generator) -> LIF | IF:
+    varied = case["parameters"] == "per neuron"
+
+    def value(middle: float, spread: float) -> float | Floats:
+        return middle + spread * rng.uniform(-1, 1, _CELLS) if varied else middle
+
+    common: dict[str, Any] = {
+        "v_threshold": value(20.00371, 1.0),
+        "v_reset": value(10.0, 2.0),
+        "v_initial": value(5.0, 5.0),
+        "reset": case["reset"],
+    }
+    if case["model"] == "IF":
+        t_open = np.asarray(rng.integers(0, 500, _CELLS) * 0.1, np.float64) if varied else 5.0
+        return IF(bias=value(0.20219, 0.1), t_open=t_open, **common)
+    receptors: dict[str, Receptor] = {"delta": Delta(), "step": StepCurrent()}
+    if case["receptor"] in ("exponential", "mixed"):
+        receptors["exponential"] = ExponentialCurrent(tau=value(5.0, 1.0))
+    if case["receptor"] in ("alpha", "mixed"):
+        receptors["alpha"] = AlphaCurrent(tau=value(2.0, 0.5))
+    t_ref = rng.choice([0.0, 0.1, 2.0, 5.0], _CELLS) if case["t_ref"] == "per neuron" else float(case["t_ref"])
+    tau_m, v_rest, r_m = value(20.0, 5.0), value(19.0, 2.0), value(1.0, 0.2)
+    return LIF(tau_m=tau_m, v_rest=v_rest, r_m=r_m, t_ref=t_ref, receptors=receptors, **common)
+
+
+def _join(
+    net: Network, source: Slice, cells: Population, kind: str, sign: int, case: Case, rng: np.random.Generator
+) -> None:
+    sparse = case["connection"] == "sparse"
+    shape = (_CELLS * _IN_DEGREE,) if sparse else (len(source), _CELLS)
+    if kind == "step":  # never switched off: only of both signs can their sum stay small
+        unit = _UNITS["step"] if case["model"] == "LIF" else _UNIT_WITHOUT_LEAK
+        weights = rng.integers(1, 5, shape) * unit * rng.choice([-1, 1], shape)
+    else:
+        weights = rng.integers(1, 5, shape) * _UNITS[kind] * sign
+    if case["delay"] == "per synapse":
+        delay: float | Floats = np.asarray(rng.integers(0, 40, shape) * net.dt, np.float64)
+    else:
+        delay = float(case["delay"])
+    if sparse:
+        net.connect(source, cells, FixedInDegree(_IN_DEGREE), weight=weights, delay=delay, receptor=kind)
+    else:
+        weights[rng.random(shape) > _IN_DEGREE / len(source)] = 0.0
+        net.connect(source, cells, weights, delay=delay, receptor=kind)
+
+
+def compare(case: Case, duration: float) -> Comparison:
+    """Run a case for ``duration`` ms in both simulators and compare spikes and potentials."""
+    net, inputs = make(case, duration)
+    record = {"cells": ["spikes", "v"]}
+    ours, theirs = (
+        Simulator(net, backend=backend, threads=1).run(duration, inputs=inputs, record=record)
+        for backend in ("cpu", "brian2")
+    )
+    step = _divergence(ours, theirs)
+    until = None if step is None else step + 1
+    dv = float(np.abs(ours.v("cells")[0, :until] - theirs.v("cells")[0, :until]).max())
+    agrees = step is None and dv <= TOLERANCE_MV
+    return Comparison(
+        name="{model} {receptor} {reset}, t_ref {t_ref}, delay {delay}, parameters {parameters}, {connection}, {source}".format(
+            **case
+        ),
+        agrees=agrees,
+        spikes=len(ours.spikes["cells"]),
+        first_divergence_ms=None if step is None else step * net.dt,
+        max_dv_mv=dv,
+    )
+
+
+def compare_statistics(name: str, net: Network, duration: float, precision: str = "float64") -> Comparison:
+    """Run a network without inputs for ``duration`` ms in both simulators and compare distributions over its neurons.
+
+    ``precision`` is that of snnsim; Brian2 computes in float64.
+    """
+    record = {population: ["spikes"] for population in net.populations}
+    ours = Simulator(net, precision=precision, threads=1).run(duration, record=record)
+    theirs = Simulator(net, backend="brian2").run(duration, record=record)
+    distributions = kolmogorov_smirnov(ours, theirs)
+    step = _divergence(ours, theirs)
+    return Comparison(
+        name=name,
+        agrees=all(p >= LEAST_P for _, p in distributions.values()),
+        spikes=sum(len(train) for train in ours.spikes.values()),
+        first_divergence_ms=None if step is None else step * net.dt,
+        max_dv_mv=None,
+        distributions=distributions,
+    )
+
+
+def kolmogorov_smirnov(ours: Result, theirs: Result) -> dict[str, tuple[float, float]]:
+    """Return (statistic, p) for the distributions over neurons of rate, CV of intervals, and correlation of pairs."""
+    from scipy.stats import ks_2samp  # networks run where SciPy is not installed
+
+    tested = {}
+    for quantity, measured in _STATISTICS.items():
+        one, two = (np.concatenate([measured(train) for train in run.spikes.values()]) for run in (ours, theirs))
+        found = ks_2samp(one, two)
+        tested[quantity] = float(found.statistic), float(found.pvalue)
+    return tested
+
+
+def _divergence(ours: Result, theirs: Result) -> int | None:
+    """Return the first step in which the spikes of any population differ, or None."""
+    different: list[int] = []
+    for name, train in ours.spikes.items():
+        mine, other = (t.steps * t.size + t.neurons for t in (train, theirs.spikes[name]))
+        different.extend(np.setxor1d(mine, other) // train.size)
+    return int(min(different)) if different else None
+
+
+def _rates(train: SpikeTrain) -> Floats:
+    return np.asarray(train.rates()[0])
+
+
+def _irregularity(train: SpikeTrain) -> Floats:
+    cv = train.interval_cv()[0]
+    return np.asarray(cv[np.isfinite(cv)])
+
+
+def _correlations(train: SpikeTrain) -> Floats:
+    """Return the correlation of spike counts in bins of 10 ms, of disjoint pairs, which makes the values independent."""
+    per_bin = round(10.0 / train.dt)
+    counts = np.zeros((train.size, -(-(train.stop - train.start) // per_bin)))
+    np.add.at(counts, (train.neurons, (train.steps - train.start) // per_bin), 1.0)
+    active = counts[counts.std(axis=1) > 0]
+    normal = (active - active.mean(axis=1, keepdims=True)) / active.std(axis=1, keepdims=True)
+    half = len(normal) // 2
+    return np.asarray((normal[:half] * normal[half : 2 * half]).mean(axis=1))
+
+
+_STATISTICS: Mapping[str, Callable[[SpikeTrain], Floats]] = {
+    "rate": _rates,
+    "CV": _irregularity,
+    "correlation": _correlations,
+}
