@@ -24,8 +24,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 weights: $(VENV)/.dev  ## train all shipped weights anew (about 20 minutes)
-	$(BIN)/snnsim train --dataset mnist --out snnsim/weights/mnist
-	$(BIN)/snnsim train --dataset digits --out snnsim/weights/digits
+	$(BIN)/snnsim train --dataset mnist --jobs 1 --out snnsim/weights/mnist
+	$(BIN)/snnsim train --dataset digits --jobs 1 --out snnsim/weights/digits
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \

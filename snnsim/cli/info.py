@@ -16,31 +16,40 @@ def info() -> None:
 
 def _sections() -> list[tuple[str, list[str]]]:
     # Imported here: these take longer than --help should.
-    from snnsim.comparison.environment import cores, versions
+    from snnsim_kernels._jit import cache_folder as kernels_folder
+
+    from snnsim._cores import cores
+    from snnsim.comparison.environment import versions
     from snnsim.datasets import find
+    from snnsim.datasets._sources import cache_folder
 
     return [
         ("versions", [f"{name} {version or 'not installed'}" for name, version in versions().items()]),
-        ("threads", [f"{cores()} cores, threading layer {_threading_layer()}"]),
+        (
+            "threads",
+            [f"{cores()} cores; snnsim runs the copies of a network on threads of its own", _threading_layer()],
+        ),
         ("GPU", [_gpu()]),
         ("data sets on this machine", [f"{name}: {where}" for name, where in find()]),
         ("shipped weights", _weights()),
+        ("folders", [f"data: {cache_folder('mnist').parent}", f"compiled kernels: {kernels_folder()}"]),
     ]
 
 
 def _threading_layer() -> str:
-    import numba
+    """Numba's setting, and the layers that can be loaded; nothing is compiled to find out."""
+    from importlib import import_module
 
-    # The layer is chosen when the first parallel function runs.
-    @numba.njit(parallel=True)  # type: ignore[untyped-decorator, unused-ignore]
-    def touch(n: int) -> int:
-        total = 0
-        for i in numba.prange(n):
-            total += i
-        return total
+    from numba import config
 
-    touch(2)
-    return str(numba.threading_layer())
+    loadable = []
+    for name, module in (("tbb", "tbbpool"), ("omp", "omppool"), ("workqueue", "workqueue")):
+        try:
+            import_module(f"numba.np.ufunc.{module}")
+        except ImportError:
+            continue
+        loadable.append(name)
+    return f"Numba's threading layer: {config.THREADING_LAYER}, of {', '.join(loadable)}; snnsim's kernels use none"
 
 
 def _gpu() -> str:

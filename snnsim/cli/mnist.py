@@ -1,12 +1,14 @@
 """``snnsim mnist``: the main job, from images to the accuracy-versus-operations figure."""
 
 import json
+import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from snnsim.cli._console import clear_errors, tell
+from snnsim.cli._console import MAX_SEED, clear_errors, tell
 
 # The imports of a command that runs stand in its functions: NumPy and Numba would make --help wait a second.
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
 Data = Annotated[Path | None, typer.Option(help="Folder of four IDX files; an error where it cannot be used.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="auto, mnist, fashion, kmnist or digits.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Threads; all cores by default.")]
 
 
 def mnist(
@@ -25,9 +26,16 @@ def mnist(
     dataset: DatasetName = "auto",
     out: Annotated[Path, typer.Option(help="Result folder; an interrupted run in it is resumed.")] = Path("out"),
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N test and validation images.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of random encoders, and of training where it is needed.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MAX_SEED, help="Seed of random encoders, and of training where it is needed.")
+    ] = 0,
     batch: Annotated[int, typer.Option(min=1, help="Images simulated together; changes speed, no figure.")] = 500,
-    jobs: Jobs = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Threads of the simulation, and of training where it is needed; all cores by default."
+        ),
+    ] = None,
     code: Annotated[
         list[str] | None, typer.Option(help="Spike code, repeatable: rate, ttfs, poisson, current.")
     ] = None,
@@ -45,13 +53,16 @@ def mnist(
     """
     with clear_errors(f"interrupted; what had finished is in {out}, and the same command goes on from there"):
         from snnsim.comparison import compare
+        from snnsim.comparison.pipeline import ordered
         from snnsim.datasets import load
 
+        codes = ordered(code or ["rate", "ttfs"])
         loaded = load(dataset, data, progress=not quiet)
         if loaded.notice:
             tell(loaded.notice)
-        codes = code or ["rate", "ttfs"]
-        anns = _networks(loaded, codes, out, weights, network, limit=limit, seed=seed, force=force, quiet=quiet)
+        anns = _networks(
+            loaded, codes, out, weights, network, limit=limit, seed=seed, jobs=jobs, force=force, quiet=quiet
+        )
         results = compare(
             loaded, anns, codes, out, limit=limit, seed=seed, batch=batch, jobs=jobs, force=force, progress=not quiet
         )
@@ -70,45 +81,49 @@ def _networks(
     *,
     limit: int | None,
     seed: int,
+    jobs: int | None,
     force: bool,
     quiet: bool,
 ) -> "list[Ann]":
     """The ANNs to compare: those in `weights`, else those shipped for these very data, else newly trained ones."""
     from snnsim.ann import Ann, shipped
-    from snnsim.comparison.pipeline import describe
+    from snnsim.comparison.pipeline import describe, trained_on
     from snnsim.comparison.store import refuse
 
     if weights:
         paths = sorted(weights.glob("*.npz"))
         return _chosen([Ann.load(path) for path in paths], names, f"in {weights}")
-    known = [ann for ann in shipped(dataset.name) if _trained_on(ann, dataset)]
+    known = [ann for ann in shipped(dataset.name) if trained_on(ann, dataset)]
     if known:
         return _chosen(known, names, f"among those shipped for {dataset.name}")
     # Better refused now than after an hour of training.
     refuse(out, describe(dataset, codes, limit, seed), force=force)
-    return _train(dataset, out / "weights", names, seed, quiet)
+    return _train(dataset, out / "weights", names, seed, jobs, quiet)
 
 
-def _train(dataset: "Dataset", folder: Path, names: list[str] | None, seed: int, quiet: bool) -> "list[Ann]":
+def _train(
+    dataset: "Dataset", folder: Path, names: list[str] | None, seed: int, jobs: int | None, quiet: bool
+) -> "list[Ann]":
+    from snnsim._errors import AnnError
     from snnsim.ann import Ann
+    from snnsim.comparison.pipeline import trained_on
     from snnsim.training import baselines, train_all
 
     wanted = names or [recipe.name for recipe in baselines(dataset)]
     paths = {name: folder / f"{name}.npz" for name in wanted}
     missing = []
     for name, path in paths.items():
-        ann = Ann.load(path) if path.exists() else None
-        if ann is None or not _trained_on(ann, dataset) or ann.provenance.get("seed") != seed:
+        try:
+            ann = Ann.load(path) if path.exists() else None
+        except AnnError:
+            tell(f"{path}: cannot be read, so the network is trained anew")
+            ann = None
+        if ann is None or not trained_on(ann, dataset) or ann.provenance.get("seed") != seed:
             missing.append(name)
     if missing:
         tell(f"no shipped weights were trained on these data ({dataset.name}): training {len(missing)} into {folder}")
-        train_all(dataset, folder, seed=seed, only=missing, progress=not quiet)
+        train_all(dataset, folder, seed=seed, only=missing, threads=jobs, progress=not quiet)
     return [Ann.load(path) for path in paths.values()]
-
-
-def _trained_on(ann: "Ann", dataset: "Dataset") -> bool:
-    source = ann.provenance.get("dataset")
-    return isinstance(source, dict) and source.get("md5") == dataset.md5
 
 
 def _chosen(anns: "list[Ann]", names: list[str] | None, where: str) -> "list[Ann]":
@@ -123,24 +138,48 @@ def _chosen(anns: "list[Ann]", names: list[str] | None, where: str) -> "list[Ann
     return [known[name] for name in names] if names else anns
 
 
+def _broken(cell: str) -> str:
+    """A cell with its line breaks where a narrow column should have them: a spike code and an opponent's name apart."""
+    from snnsim.conversion import CODES
+
+    cell = cell.replace(" %", "%")
+    return re.sub(rf" \((.+)\)$| ({'|'.join(CODES)})$", lambda found: f"\n{found[1] or found[2]}", cell)
+
+
 def _print(results: dict[str, Any], out: Path) -> None:
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    from snnsim.comparison import CASCADE_COLUMNS, LEVEL_COLUMNS, cascade_rows, level_rows, verdict
+    from snnsim.comparison import LEVEL_COLUMNS, cascade_rows, level_rows, verdict
 
-    dataset = results["dataset"]
-    # One column per level: three are legible in a terminal of 80 characters, the report's ten are not.
-    first, *others = zip(LEVEL_COLUMNS, *level_rows(results), strict=True)
-    *_, both_sides = zip(CASCADE_COLUMNS, *cascade_rows(results), strict=True)
-    table = Table(title=f"{dataset['name']}, {dataset['n_test']:,} test images")
-    for column in first:
-        table.add_column(column, overflow="fold")
-    for row in (*others, ("cascades on both sides", *both_sides[1:])):
-        if any(row[1:]):
-            table.add_row(*row)
+    dataset, rows = results["dataset"], level_rows(results)
+    # One column per level: three are legible in a terminal of 80 characters, the report's thirteen are not.
+    columns = [[*LEVEL_COLUMNS, "cascades on both sides"]]
+    for row, both_sides in zip_longest(rows, cascade_rows(results), fillvalue=[""]):
+        if row[2]:  # where nothing reaches the level, the line below says so
+            columns.append([_broken(cell) for cell in (*row, both_sides[-1])])
     console = Console()
+    # Rich would give narrow columns less than their longest word, and cut it.
+    widths = [max(15, *(len(word) for cell in column for word in cell.split())) for column in columns]
+    table = Table(
+        title=f"{dataset['name']}, {dataset['n_test']:,} test images",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, int(sum(widths) + 2 * len(widths) <= console.width), 0, 0),
+    )
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column[0], width=width, overflow="fold")
+    for cells in zip(*(column[1:] for column in columns), strict=True):
+        if any(cells[1:]):
+            table.add_row(*cells)
     console.print(table)
-    console.print(verdict(results).replace("**", ""), highlight=False)
+    if missed := [row[0] for row in rows if not row[2]]:
+        console.print(
+            f"No single spiking network reaches {', '.join(_broken(level) for level in missed)}.", highlight=False
+        )
+    console.print(verdict(results).replace("**", "").replace(" %", "%"), highlight=False)
     console.print(f"report: {out / 'report.md'}", highlight=False, soft_wrap=True)
     console.print(f"figure: {out / 'accuracy_vs_ops.png'}", highlight=False, soft_wrap=True)

@@ -123,6 +123,21 @@ def at_cascades(
     return found
 
 
+def best_reached(results: Entry) -> dict[str, Any] | None:
+    """The candidate with the highest test accuracy, the cheapest of equals, as an entry of `results["at"]`.
+
+    Its ratios are to ANNs that are at least as accurate on the test images. None where no spiking network has run.
+    """
+    fixed = [_on_test(candidate, results["snn"]) for candidate in results["candidates"]]
+    if not fixed:
+        return None
+    best = min(fixed, key=lambda point: (-point["accuracy"], point["ops"]))
+    n_reaching = sum(point["accuracy"] == best["accuracy"] for point in fixed)
+    opponents = _ann_contenders(results["ann"], results["cascades"]["ann"])
+    ratios = _ratios(best, results["ann"], opponents, best["accuracy"])
+    return {**best, "n_candidates": len(fixed), "n_reaching": n_reaching, **ratios}
+
+
 def _ann_contenders(anns: Iterable[Entry], cascades: Iterable[Entry]) -> list[dict[str, Any]]:
     """Single ANNs and cascades of them alike; `ops` are effective MACs."""
     names = ("ops", "accuracy", "validation_accuracy", "thresholds")

@@ -1,10 +1,14 @@
 """What a run ran on: versions and the machine."""
 
-import os
+import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from snnsim_kernels._jit import cache_folder
 
 from snnsim import __version__
+from snnsim._cores import cores
 
 _PACKAGES = ("numpy", "numba", "llvmlite", "scipy", "scikit-learn", "matplotlib", "torch", "numba-cuda")
 
@@ -20,11 +24,13 @@ def versions() -> dict[str, str | None]:
     return found
 
 
-def cores() -> int:
-    """Number of cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def sources_digest() -> str:
+    """A hash of all of snnsim's sources: settings and equations that were edited are another run's."""
+    digest = hashlib.sha256(cache_folder().name.encode())
+    package = Path(__file__).parent.parent
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def environment() -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -15,20 +15,21 @@ import numpy.typing as npt
 
 from snnsim import __version__
 from snnsim._errors import SnnsimError
-from snnsim.ann import Ann
+from snnsim.ann import Ann, shipped
 from snnsim.comparison import progress as _progress
 from snnsim.comparison.candidates import at_cascades, at_levels, candidates
 from snnsim.comparison.cascades import Answers, Stage, frontier, hand_over_thresholds
 from snnsim.comparison.curves import COUNTERS, Readout, anytime, decide, early_exit, exit_thresholds
 from snnsim.comparison.energy import ann_energy, critics, snn_energy
-from snnsim.comparison.environment import environment
+from snnsim.comparison.environment import environment, sources_digest
 from snnsim.comparison.figure import save_figure
 from snnsim.comparison.report import points_csv, report
 from snnsim.comparison.store import Store, to_json, write
 from snnsim.conversion import CODES, SpikingTwin, convert
-from snnsim.datasets import Dataset
+from snnsim.datasets import DATASETS, Dataset
+from snnsim.training import baselines
 
-CALIBRATION_IMAGES = 10_000
+CALIBRATION_IMAGES = 5_000
 """Conversion sees this many training images, the first, or all where there are fewer."""
 
 # Images simulated at once are reduced to decisions, margins and counts before the next ones: bounds the memory.
@@ -61,17 +62,17 @@ def compare(
     anns
         Networks with as many inputs as the images have pixels, names all different.
     codes
-        Spike codes of `snnsim.conversion.CODES`.
+        Spike codes of `snnsim.conversion.CODES`, in any order.
     out
         Result folder; made where missing. It may hold an earlier run of the same options, data and version.
     limit
         Use only the first `limit` validation and test images, at least 1.
     seed
-        Of the random encoders.
+        Of the random encoders, 0 to 2**63 - 1.
     batch
         Images simulated together. Like `jobs`, it changes speed and memory, and no figure.
     jobs
-        Threads, all cores where None.
+        Threads of the simulation, all cores where None.
     force
         Delete the files of an earlier run in `out` first.
     progress
@@ -89,8 +90,11 @@ def compare(
         Networks or options that do not fit.
     """
     out = Path(out)
-    _check(dataset, anns, codes, limit, batch, jobs)
-    run = describe(dataset, codes, limit, seed) | {"networks": {ann.name: _digest(ann) for ann in anns}}
+    codes = ordered(codes)
+    _check(dataset, anns, limit, seed, batch, jobs)
+    networks = {ann.name: _digest(ann) for ann in anns}
+    run = describe(dataset, codes, limit, seed) | {"networks": networks}
+    selection = _selection(dataset, anns, networks, seed)
     store = Store(out, run, force=force)
     images = _Images(dataset, limit)
     total = images.n * len(anns) * len(codes)
@@ -110,9 +114,9 @@ def compare(
                     snn_parts.append(_kept(store, "snn", f"{ann.name} {code}", simulate))
                     advance(images.n)
             tell("cascades", total, total)
-            results = _results(run, images, ann_parts, snn_parts, complete=True)
+            results = _results(run, selection, images, ann_parts, snn_parts, complete=True)
     except KeyboardInterrupt:
-        _write(out, _results(run, images, ann_parts, snn_parts, complete=False))
+        _write(out, _results(run, selection, images, ann_parts, snn_parts, complete=False))
         raise
     _write(out, results)
     return results
@@ -123,10 +127,49 @@ def describe(dataset: Dataset, codes: Sequence[str], limit: int | None, seed: in
     return {
         "schema": 1,
         "snnsim": __version__,
+        "sources": sources_digest(),
         "dataset": {"name": dataset.name, "md5": dataset.md5},
         "limit": limit,
         "seed": seed,
         "codes": list(codes),
+    }
+
+
+def ordered(codes: Sequence[str]) -> list[str]:
+    """The codes in the order of `snnsim.conversion.CODES`; SnnsimError where one is unknown, given twice, or none is."""
+    if not codes:
+        raise SnnsimError("a comparison needs at least one code")
+    for code in codes:
+        if code not in CODES:
+            raise SnnsimError(f"unknown code {code!r}, known are {', '.join(CODES)}")
+        if codes.count(code) > 1:
+            raise SnnsimError(f"the code {code!r} is given more than once")
+    return [code for code in CODES if code in codes]
+
+
+def trained_on(ann: Ann, dataset: Dataset) -> bool:
+    """Whether the network was trained on these very data."""
+    source = ann.provenance.get("dataset")
+    return isinstance(source, dict) and source.get("md5") == dataset.md5
+
+
+def _selection(dataset: Dataset, anns: Sequence[Ann], digests: Mapping[str, str], seed: int) -> dict[str, Any]:
+    """What ``snnsim mnist`` needs to choose these data and networks again.
+
+    `data` is the folder of a set of one's own, `networks` the names where they are not all that would run by default,
+    and `own_weights` whether they are others than those that come with snnsim or that it would train.
+    """
+    known = {ann.name: _digest(ann) for ann in shipped(dataset.name) if trained_on(ann, dataset)}
+    if known:
+        own_weights = any(known.get(name) != digest for name, digest in digests.items())
+        default = list(known)
+    else:
+        own_weights = not all(trained_on(ann, dataset) and ann.provenance.get("seed") == seed for ann in anns)
+        default = [recipe.name for recipe in baselines(dataset)]
+    return {
+        "data": None if dataset.name in DATASETS else dataset.source,
+        "networks": sorted(digests) if own_weights or set(digests) != set(default) else None,
+        "own_weights": own_weights,
     }
 
 
@@ -275,7 +318,13 @@ def _advance(tell: _progress.Report, name: str, before: int, total: int, done: i
 
 
 def _results(
-    run: dict[str, Any], images: _Images, ann_parts: list[_Part], snn_parts: list[_Part], *, complete: bool
+    run: dict[str, Any],
+    selection: dict[str, Any],
+    images: _Images,
+    ann_parts: list[_Part],
+    snn_parts: list[_Part],
+    *,
+    complete: bool,
 ) -> dict[str, Any]:
     anns = [part.entry for part in ann_parts]
     by_name = {ann["name"]: ann for ann in anns}
@@ -293,6 +342,7 @@ def _results(
         "environment": environment(),
         "seed": run["seed"],
         "codes": run["codes"],
+        "selection": selection,
         "ann": anns,
         "snn": snns,
         "candidates": candidates(snns),
@@ -337,19 +387,15 @@ def _digest(ann: Ann) -> str:
     return digest.hexdigest()
 
 
-def _check(
-    dataset: Dataset, anns: Sequence[Ann], codes: Sequence[str], limit: int | None, batch: int, jobs: int | None
-) -> None:
-    if not anns or not codes:
-        raise SnnsimError("a comparison needs at least one network and one code")
-    for code in codes:
-        if code not in CODES:
-            raise SnnsimError(f"unknown code {code!r}, known are {', '.join(CODES)}")
+def _check(dataset: Dataset, anns: Sequence[Ann], limit: int | None, seed: int, batch: int, jobs: int | None) -> None:
+    if not anns:
+        raise SnnsimError("a comparison needs at least one network")
     names = [ann.name for ann in anns]
-    for label, values in (("code", codes), ("network", names)):
-        for value in values:
-            if values.count(value) > 1:
-                raise SnnsimError(f"the {label} {value!r} is given more than once")
+    for name in names:
+        if names.count(name) > 1:
+            raise SnnsimError(f"the network {name!r} is given more than once")
+    if not 0 <= seed < 2**63:
+        raise SnnsimError(f"seed must be from 0 to 2**63 - 1, not {seed}")
     for option, number in (("limit", limit), ("batch", batch), ("jobs", jobs)):
         if number is not None and number < 1:
             raise SnnsimError(f"{option} must be at least 1, not {number}")

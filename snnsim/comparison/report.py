@@ -4,10 +4,11 @@ import csv
 import io
 import math
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from snnsim.comparison.candidates import LEVELS, REFERENCE, cascade_name
+from snnsim.comparison.candidates import LEVELS, REFERENCE, best_reached, cascade_name
 from snnsim.comparison.cascades import SHARES
 from snnsim.comparison.energy import (
     AC_PJ,
@@ -21,7 +22,6 @@ from snnsim.comparison.energy import (
     critics,
     snn_energy,
 )
-from snnsim.datasets import DATASETS
 
 Results = Mapping[str, Any]
 
@@ -30,6 +30,9 @@ LEVEL_COLUMNS = (
     "cheapest spiking network",
     "stopped at",
     "operations",
+    "membrane updates",
+    "spikes",
+    "encoder operations",
     "on test / validation",
     "a: own ANN, dense",
     f"b: reference {REFERENCE}",
@@ -56,7 +59,8 @@ CASCADE_COLUMNS = (
 _LEVELS_NOTE = """\
 Ratios of the spiking network's operations to the MACs of five opponents. The ANN opponents of columns a to d run to
 their end on every image, while the spiking network stops where it is sure. The opponent of column e may do so too: it
-is the cheapest cascade of ANNs, or single ANN, that reaches the accuracy.
+is the cheapest cascade of ANNs, or single ANN, that reaches the accuracy. Where no spiking network reaches a level, the
+last row has the most accurate candidate, the cheapest of equals, against the ANNs that are as accurate on test.
 """
 
 _CASCADES_NOTE = f"""\
@@ -90,30 +94,31 @@ _UNITS = """\
 
 
 def level_rows(results: Results) -> list[list[str]]:
-    """One row per level, in the order of `LEVEL_COLUMNS`."""
-    best = _best(results)
-    missed = "none reaches it" + (f", best {_percent(best)}" if best is not None else "")
+    """One row per level, in the order of `LEVEL_COLUMNS`; where a level is not reached, a last row for the best point."""
+    best = best_reached(results)
+    missed = "none reaches it" + (f", best {_percent(best['accuracy'])}" if best else "")
     rows = []
     for key in LEVELS:
-        point = results["at"][key]
-        if point is None:
-            rows.append([_percent(float(key)), missed, *[""] * (len(LEVEL_COLUMNS) - 2)])
-            continue
-        rows.append(
-            [
-                _percent(float(key)),
-                point["snn"],
-                _where(point),
-                _count(point["ops"]),
-                f"{_percent(point['accuracy'])} / {_percent(point['validation_accuracy'])}",
-                _versus(point["ratio_own_ann"]),
-                _versus(point["ratio_reference"]),
-                _versus(point["ratio_cheapest_ann"], point["cheapest_ann_name"]),
-                _versus(point["ratio_effective"], point["effective_name"]),
-                _versus(point["ratio_cascade"], point["cascade_name"]),
-            ]
-        )
+        point, level = results["at"][key], _percent(float(key))
+        rows.append(_level_row(level, point) if point else [level, missed, *[""] * (len(LEVEL_COLUMNS) - 2)])
+    if best and not all(results["at"].values()):
+        rows.append(_level_row(f"best: {_percent(best['accuracy'])}", best))
     return rows
+
+
+def _level_row(level: str, point: Mapping[str, Any]) -> list[str]:
+    return [
+        level,
+        point["snn"],
+        _where(point),
+        *(_count(point[name]) for name in ("ops", "membrane_updates", "spikes", "encoder_operations")),
+        f"{_percent(point['accuracy'])} / {_percent(point['validation_accuracy'])}",
+        _versus(point["ratio_own_ann"]),
+        _versus(point["ratio_reference"]),
+        _versus(point["ratio_cheapest_ann"], point["cheapest_ann_name"]),
+        _versus(point["ratio_effective"], point["effective_name"]),
+        _versus(point["ratio_cascade"], point["cascade_name"]),
+    ]
 
 
 def cascade_rows(results: Results) -> list[list[str]]:
@@ -163,18 +168,20 @@ def verdict(results: Results) -> str:
 
 
 def headline(results: Results) -> str:
-    """One paragraph on the lowest level that is reached, or on that none is."""
+    """The operating point of the lowest level that is reached, or the best one where none is, against the ANNs."""
     key = next((key for key in LEVELS if results["at"][key]), None)
-    if key is None:
-        best = _best(results)
-        found = f"the best operating point has {_percent(best)}" if best is not None else "none has been run yet"
-        return f"No spiking network reaches {_percent(float(LEVELS[0]))} of test accuracy: {found}."
-    point = results["at"][key]
+    point = results["at"][key] if key else best_reached(results)
+    missed = f"No spiking network reaches {_percent(float(LEVELS[0]))} of test accuracy"
+    if point is None:
+        return f"{missed}: none has been run yet."
+    opening = f"At {_percent(float(key))} of test accuracy the cheapest" if key else f"{missed}. The most accurate"
     sentences = [
-        f"At {_percent(float(key))} of test accuracy the cheapest spiking operating point is **{point['snn']}** "
+        f"{opening} spiking candidate is **{point['snn']}** "
         f"(stopped at {_where(point)}) with **{_count(point['ops'])} operations per image** "
         f"({_percent(point['accuracy'])} on test, {_percent(point['validation_accuracy'])} on validation; "
-        f"{point['n_reaching']} of {point['n_candidates']} candidates reach the level)."
+        f"{point['n_reaching']} of {point['n_candidates']} candidates reach the {'level' if key else 'same'}), beside "
+        f"{_count(point['membrane_updates'])} membrane updates, {_count(point['spikes'])} spikes and "
+        f"{_count(point['encoder_operations'])} encoder operations."
     ]
     opponents = [
         (point["ratio_own_ann"], f"the dense MACs of its own ANN, {point['source']}"),
@@ -193,6 +200,8 @@ def headline(results: Results) -> str:
         ),
     ]
     sentences += [f"- {_amount(ratio)} {opponent}" for ratio, opponent in opponents if ratio is not None]
+    if point["ratio_cheapest_ann"] is None:
+        sentences.append(f"- more accurate than every ANN: none reaches {_percent(float(key or point['accuracy']))}")
     if point["kind"] == "early_exit":
         sentences[0] += (
             f" Over the images: median {_count(point['median_ops'])}, 95 % of the images within "
@@ -221,7 +230,7 @@ def report(results: Results) -> str:
         "## Energy: an estimate\n\n" + _energy(results),
         "## What the critics' bounds say\n\n" + _critics(results),
         "## Units\n\n" + _UNITS.rstrip(),
-        f"## Again\n\n```\n{_command(results)}\n```\n\nThe same options, data and version give the same figures.",
+        "## Again\n\n" + _again(results),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -391,18 +400,20 @@ def _operating_points(results: Results) -> list[tuple[Mapping[str, Any], str, Ma
     return points
 
 
-def _best(results: Results) -> float | None:
-    networks = results["snn"]
-    points = [point for network in networks for point in (*network["curve"], *network["early_exit"])]
-    return max((point["accuracy"] for point in points), default=None)
-
-
-def _command(results: Results) -> str:
-    dataset = results["dataset"]
-    limit = f" --limit {dataset['limit']}" if dataset["limit"] else ""
-    codes = "".join(f" --code {code}" for code in results["codes"])
-    chosen = f"--dataset {dataset['name']}" if dataset["name"] in DATASETS else f"--data {dataset['name']}"
-    return f"snnsim mnist {chosen} --seed {results['seed']}{limit}{codes} --out out"
+def _again(results: Results) -> str:
+    dataset, selection = results["dataset"], results["selection"]
+    words = ["snnsim", "mnist"]
+    words += ["--data", selection["data"]] if selection["data"] is not None else ["--dataset", dataset["name"]]
+    words += ["--seed", str(results["seed"])]
+    words += ["--limit", str(dataset["limit"])] if dataset["limit"] else []
+    for option, values in (("--code", results["codes"]), ("--network", selection["networks"] or ())):
+        for value in values:
+            words += [option, value]
+    words += ["--weights", "WEIGHTS"] if selection["own_weights"] else []
+    command = f"```\n{shlex.join([*words, '--out', 'out'])}\n```"
+    own = "`WEIGHTS` is the folder of the networks' .npz files, which are not those that come with snnsim. "
+    same = "The same options, data and version give the same figures."
+    return f"{command}\n\n{own if selection['own_weights'] else ''}{same}"
 
 
 def _where(point: Mapping[str, Any]) -> str:

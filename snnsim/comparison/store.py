@@ -62,7 +62,13 @@ class Store:
         """The finished part of that kind ("ann" or "snn") and name, None where there is none yet."""
         path = self._path(kind, name)
         arrays = path.with_suffix(".npz")
-        return (_load(path), _load_arrays(arrays)) if path.exists() and arrays.exists() else None
+        if not path.exists() or not arrays.exists():
+            return None
+        part = _load(path)
+        entry = part.get("entry")
+        if not isinstance(entry, dict) or entry.get("name") != name or not isinstance(part.get("wall_s"), int | float):
+            raise _damaged(path, f"it does not hold {name}")
+        return part, _load_arrays(arrays)
 
     def add(self, kind: str, name: str, part: dict[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
         """Keep a finished part."""
@@ -109,13 +115,17 @@ def _record(out: Path) -> Path:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(path, error) from error
+    if not isinstance(content, dict):
+        raise _damaged(path, f"a JSON object was expected, not a {type(content).__name__}")
     return content
 
 
 def _load_arrays(path: Path) -> Arrays:
+    if not zipfile.is_zipfile(path):  # NumPy takes whatever is no archive for a pickle
+        raise _damaged(path, "no .npz archive, or not a whole one")
     try:
         with np.load(path, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
@@ -123,8 +133,8 @@ def _load_arrays(path: Path) -> Arrays:
         raise _damaged(path, error) from error
 
 
-def _damaged(path: Path, error: Exception) -> ResultsError:
-    return ResultsError(f"{path}: damaged ({error}); start over with --force or another --out")
+def _damaged(path: Path, why: object) -> ResultsError:
+    return ResultsError(f"{path}: damaged ({why}); start over with --force or another --out")
 
 
 def _foreign(out: Path) -> list[str]:

@@ -1,4 +1,4 @@
-"""Training of the conventional baselines by backpropagation; needs PyTorch (``pip install "snnsim[train]"``).
+"""Training of the conventional baselines by backpropagation; needs PyTorch, the extra ``train``.
 
 For one seed, one number of threads and the same versions, training gives the same weights. Other versions or numbers
 of threads sum in another order and may differ in the last digits of an accuracy.
@@ -24,7 +24,10 @@ def _trainer() -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
-        raise AnnError('training needs PyTorch: pip install "snnsim[train]"') from error
+        raise AnnError(
+            "training needs PyTorch: python -m pip install 'snnsim[train]', "
+            "or in a checkout python -m pip install -e '.[train]'"
+        ) from error
     return trainer
 
 
@@ -64,12 +67,14 @@ def train_all(
     *,
     seed: int = 0,
     only: Iterable[str] | None = None,
+    threads: int | None = None,
     progress: bool = True,
 ) -> list[Path]:
     """Train the baselines of a data set, or those named, and write each to ``out_dir/<name>.npz`` when it is done.
 
     A teacher that is not trained in the same call is taken from `out_dir` or from the weights that come with snnsim;
-    if it is in neither, it is trained first.
+    if it is in neither, it is trained first. `threads` is the number of PyTorch's threads while this runs, its own
+    choice where None.
 
     Returns
     -------
@@ -78,7 +83,7 @@ def train_all(
     Raises
     ------
     AnnError
-        PyTorch is missing, or `only` names something that is no baseline of the data set.
+        PyTorch is missing, `only` names something that is no baseline of the data set, or `out_dir` is no folder.
     """
     trainer = _trainer()
     out_dir = Path(out_dir)
@@ -86,7 +91,10 @@ def train_all(
     wanted = list(recipes) if only is None else list(only)
     if unknown := [name for name in wanted if name not in recipes]:
         raise AnnError(f"no baseline of {dataset.name!r} is named {unknown[0]!r}; there are {', '.join(recipes)}")
-    out_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AnnError(f"{out_dir}: cannot be made, and the weights need a folder ({error.strerror})") from error
     training_sets: dict[Augmentation | None, object] = {}
     trained: dict[str, Ann] = {}
     paths: list[Path] = []
@@ -112,7 +120,8 @@ def train_all(
             return Ann.load(path)
         return next((ann for ann in shipped(dataset.name) if ann.name == name), None)
 
-    for name in wanted:
-        if name not in trained:
-            train_one(name)
+    with trainer.limited(threads):
+        for name in wanted:
+            if name not in trained:
+                train_one(name)
     return paths

@@ -3,6 +3,7 @@
 import dataclasses
 import platform
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from snnsim.training.augmentation import augmented_copies
 from snnsim.training.pruning import Pruner, without_idle_units
 from snnsim.training.recipes import Augmentation, ConvSpec, Recipe
 
-__all__ = ["TrainingSet", "fit"]
+__all__ = ["TrainingSet", "fit", "limited"]
 
 _EPSILON = 1e-5
 _MOMENTUM = 0.05  # of the running mean and variance
@@ -145,6 +146,17 @@ class _Model:
             dense = [layer for layer in layers if isinstance(layer, Dense)]
             return Ann(self.recipe.name, tuple(without_idle_units(dense)))
         return Ann(self.recipe.name, tuple(layers))
+
+
+@contextmanager
+def limited(threads: int | None) -> Iterator[None]:
+    """Let PyTorch use that many threads, or leave it its own choice where None; afterwards as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fit(

@@ -3,6 +3,7 @@
 import itertools
 import json
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -162,6 +163,22 @@ def test_what_cannot_be_stored_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnError, match="JSON"):
         Ann("1-1", (Dense(np.ones((1, 1)), np.zeros(1)),), {"when": object()}).save(tmp_path / "a.npz")
     assert not (tmp_path / "a.npz").exists()
+
+
+def test_an_interrupted_save_leaves_the_earlier_file(mlp: Ann, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights.npz"
+    mlp.save(path)
+    before = path.read_bytes()
+
+    def interrupted(file: BinaryIO, **arrays: object) -> None:
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        mlp.save(path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in tmp_path.iterdir()] == ["weights.npz"]
 
 
 def test_damaged_files_are_named(mlp: Ann, tmp_path: Path) -> None:

@@ -8,11 +8,15 @@ import sys
 import time
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import snnsim
 from snnsim.ann import shipped
 from snnsim.cli import app
+from snnsim.cli._console import clear_errors
+from snnsim.cli.mnist import _print as print_table
+from snnsim.comparison.candidates import LEVELS, best_reached
 from snnsim.datasets import load
 
 SMALL = ["mnist", "--dataset", "digits", "--limit", "40", "--network", "64-32-10"]
@@ -122,6 +126,62 @@ def test_errors_are_one_line_on_stderr(tmp_path, monkeypatch, arguments, said):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("below", ["", "below"])
+@pytest.mark.parametrize("command", ["train", "mnist"])
+def test_a_result_folder_that_cannot_be_one_is_named_in_one_line(tmp_path, command, below):
+    (tmp_path / "file").write_text("mine")
+    failed = invoke(command, "--dataset", "digits", "--out", tmp_path / "file" / below)
+    assert failed.exit_code == 2
+    assert failed.stderr.count("\n") == 1
+    assert str(tmp_path / "file") in failed.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_errors_of_the_file_system_are_one_line(tmp_path, capsys):
+    with pytest.raises(typer.Exit) as ended, clear_errors():
+        (tmp_path / "missing").read_bytes()
+    assert ended.value.exit_code == 2
+    assert capsys.readouterr().err == f"snnsim: {tmp_path / 'missing'}: No such file or directory\n"
+
+
+@pytest.mark.parametrize("command", ["train", "mnist"])
+def test_a_seed_beyond_64_bits_is_refused_before_anything_is_written(tmp_path, command):
+    refused = invoke(command, "--dataset", "digits", "--seed", 2**63, "--out", tmp_path / "out")
+    assert refused.exit_code == 2
+    assert "--seed" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_codes_may_be_given_in_any_order(finished):
+    _, out = finished
+    again = invoke(*SMALL, "--out", out, "--code", "ttfs", "--code", "rate", "--json")
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["codes"] == ["rate", "ttfs"]
+
+
+@pytest.mark.parametrize("name", ["784-512-10-pruned", "784-12c5s2-32c5s2-10"])
+def test_the_table_of_80_columns_breaks_no_word(finished, monkeypatch, capsys, name):
+    _, out = finished
+    results = json.loads((out / "results.json").read_text())
+    best = best_reached(results)
+    point = best | {"snn": f"{name} rate", "accuracy": 0.9893, "validation_accuracy": 0.989, "ops": 1_234_567.0}
+    for key in ("cheapest_ann", "effective", "cascade"):
+        point |= {f"ratio_{key}": 1.234, f"{key}_name": name}
+    results["at"] = dict.fromkeys(LEVELS, point | {"ratio_reference": 0.0256, "ratio_own_ann": 0.5})
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(results, out)
+    lines = capsys.readouterr().out.splitlines()
+    table = lines[: next(i for i, line in enumerate(lines) if line.startswith("Early exit"))]
+    assert max(map(len, table)) <= 80
+    for words, times in ((name, 12), ("98.93% / 98.90%", 3), ("1,234,567", 3), ("rate", 3), ("LOSES", 9)):
+        assert "\n".join(table).count(words) == times
+    results["at"] = dict.fromkeys(LEVELS)
+    print_table(results, out)
+    shown = capsys.readouterr().out
+    assert f"best: {best['accuracy']:.2%}" in shown
+    assert "No single spiking network reaches 98.00%, 98.50%, 99.00%." in shown
+
+
 def test_data_without_shipped_weights_are_trained_on_first_and_once(tmp_path, monkeypatch):
     import dataclasses
 
@@ -132,9 +192,10 @@ def test_data_without_shipped_weights_are_trained_on_first_and_once(tmp_path, mo
     monkeypatch.setattr("snnsim.datasets.load", lambda name, data, progress=True: strange)
     trained = []
 
-    def train_all(dataset, folder, *, seed, only, progress):
+    def train_all(dataset, folder, *, seed, only, threads, progress):
+        assert threads == 1
         trained.extend(only)
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for ann in shipped("digits"):
             if ann.name in only:
                 provenance = {"dataset": {"name": dataset.name, "md5": dataset.md5}, "seed": seed}
@@ -142,6 +203,7 @@ def test_data_without_shipped_weights_are_trained_on_first_and_once(tmp_path, mo
 
     monkeypatch.setattr(training, "train_all", train_all)
     arguments = ["mnist", "--limit", 30, "--network", "64-32-10", "--out", tmp_path / "out", "--code", "ttfs"]
+    arguments += ["--jobs", 1]
     first = invoke(*arguments)
     assert first.exit_code == 0, first.output
     assert "no shipped weights were trained on these data (strange)" in first.stderr
@@ -154,6 +216,12 @@ def test_data_without_shipped_weights_are_trained_on_first_and_once(tmp_path, mo
     assert refused.exit_code == 2
     assert "seed was 0 and is 4" in refused.stderr
     assert trained == ["64-32-10"]
+    # An unreadable file is as good as none.
+    (tmp_path / "out/weights/64-32-10.npz").write_bytes(b"half")
+    third = invoke(*arguments)
+    assert third.exit_code == 0, third.output
+    assert "64-32-10.npz: cannot be read, so the network is trained anew\n" in third.stderr
+    assert trained == ["64-32-10"] * 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing on Windows")
@@ -162,7 +230,7 @@ def test_ctrl_c_keeps_what_had_finished(tmp_path):
     command = [sys.executable, "-m", "snnsim", "mnist", "--dataset", "digits", "--out", out, "--jobs", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
-    while not list(out.glob("parts/snn-*")) and process.poll() is None and time.monotonic() < deadline:
+    while not list(out.glob("parts/snn-*.json")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -177,7 +245,17 @@ def test_ctrl_c_keeps_what_had_finished(tmp_path):
 def test_info_is_honest_about_the_gpu():
     said = spawn("info")
     assert said.returncode == 0, said.stderr
-    for word in ("numba", "cores, threading layer", "CPU only", "digits", "64-32-10", f"snnsim {snnsim.__version__}"):
+    for word in (
+        "numba",
+        "cores; snnsim",
+        "threading layer: ",
+        "data: ",
+        "compiled kernels: ",
+        "CPU only",
+        "digits",
+        "64-32-10",
+        f"snnsim {snnsim.__version__}",
+    ):
         assert word in said.stdout
 
 

@@ -278,12 +278,48 @@ def test_force_spares_foreign_files_beside_a_run(dataset, anns, tmp_path):
     assert (tmp_path / "parts/notes.md").read_text() == "mine"
 
 
-def test_a_damaged_part_is_named(dataset, anns, tmp_path):
+@pytest.mark.parametrize("pattern", ["snn-*.json", "ann-*.json"])
+@pytest.mark.parametrize(
+    "damage", ['{"entry"', "[]", "null", "{}", '{"wall_s": 1}', '{"entry": {"name": "16-8-3 rate"}}', '{"entry": []}']
+)
+def test_a_damaged_part_is_named(dataset, anns, tmp_path, pattern, damage):
     run(dataset, anns, tmp_path)
-    part = next((tmp_path / "parts").glob("snn-*.json"))
-    part.write_text('{"entry"')
+    part = next((tmp_path / "parts").glob(pattern))
+    part.write_text(damage)
     with pytest.raises(ResultsError, match=f"{part.name}: damaged"):
         run(dataset, anns, tmp_path)
+
+
+def test_a_damaged_record_is_named(dataset, anns, tmp_path):
+    run(dataset, anns, tmp_path)
+    for damage in ("[]", "3", "{", ""):
+        (tmp_path / "parts/run.json").write_text(damage)
+        with pytest.raises(ResultsError, match=r"run\.json: damaged"):
+            run(dataset, anns, tmp_path)
+
+
+def test_the_order_of_the_codes_does_not_matter(dataset, anns, tmp_path, monkeypatch):
+    before = run(dataset, anns, tmp_path, codes=("ttfs", "current", "rate"))
+    assert before["codes"] == ["rate", "ttfs", "current"]
+    assert [network["code"] for network in before["snn"][:3]] == before["codes"]
+    monkeypatch.setattr(pipeline, "convert", None)
+    assert run(dataset, anns, tmp_path, codes=("current", "rate", "ttfs")) == before
+
+
+def test_the_results_tell_how_to_choose_data_and_networks_again(dataset, anns, tmp_path, monkeypatch):
+    own = {"data": "made up", "networks": ["16-8-3", "16-8-3-pruned"], "own_weights": True}
+    assert run(dataset, anns, tmp_path / "own")["selection"] == own
+    provenance = {"dataset": {"name": "fake", "md5": dataset.md5}, "seed": 3}
+    trained = [replace(ann, provenance=provenance) for ann in anns]
+    again = run(dataset, trained, tmp_path / "trained", seed=3)["selection"]
+    assert again == own | {"own_weights": False}  # snnsim would train these two, but others by default
+    assert run(dataset, trained, tmp_path / "other", seed=4)["selection"]["own_weights"]
+    monkeypatch.setattr(pipeline, "shipped", lambda name: trained if name == "digits" else [])
+    digits = replace(dataset, name="digits")
+    chosen = [run(digits, some, tmp_path / f"{len(some)}")["selection"] for some in (anns, anns[:1])]
+    assert chosen == [{"data": None, "networks": names, "own_weights": False} for names in (None, ["16-8-3"])]
+    edited = [anns[0], make_ann("16-8-3-pruned", 9)]
+    assert run(digits, edited, tmp_path / "edited")["selection"] == own | {"data": None}
 
 
 def test_damaged_answers_are_named_and_missing_ones_simulated_again(dataset, anns, tmp_path):
@@ -292,8 +328,9 @@ def test_damaged_answers_are_named_and_missing_ones_simulated_again(dataset, ann
     kept = answers.read_bytes()
     for damage in (b"", b"no archive", kept[: len(kept) // 2]):
         answers.write_bytes(damage)
-        with pytest.raises(ResultsError, match=f"{answers.name}: damaged"):
+        with pytest.raises(ResultsError, match=f"{answers.name}: damaged") as caught:
             run(dataset, anns, tmp_path)
+        assert "pickle" not in str(caught.value)
     answers.unlink()
     after = run(dataset, anns, tmp_path)
     assert answers.read_bytes() == kept
@@ -348,6 +385,8 @@ def test_limit_takes_the_first_images_of_both_splits(dataset, anns, tmp_path):
         ({"limit": 0}, "limit must be at least 1"),
         ({"batch": 0}, "batch must be at least 1"),
         ({"jobs": 0}, "jobs must be at least 1"),
+        ({"seed": -1}, "seed must be from 0"),
+        ({"seed": 2**63}, "seed must be from 0"),
     ],
 )
 def test_impossible_options_are_named(dataset, anns, tmp_path, options, said):

@@ -1,13 +1,23 @@
 """Words, figure and energy made of results: losses said as plainly as wins, nothing hidden."""
 
 import copy
+import shlex
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
-from snnsim.comparison import CASCADE_COLUMNS, cascade_rows, draw, headline, level_rows, report, verdict
-from snnsim.comparison.candidates import LEVELS, at_cascades, at_levels, candidates
+from snnsim.comparison import (
+    CASCADE_COLUMNS,
+    LEVEL_COLUMNS,
+    cascade_rows,
+    draw,
+    headline,
+    level_rows,
+    report,
+    verdict,
+)
+from snnsim.comparison.candidates import LEVELS, at_cascades, at_levels, best_reached, candidates
 from snnsim.comparison.curves import COUNTERS
 from snnsim.comparison.energy import ann_energy, critics, snn_energy
 from snnsim.comparison.figure import save_figure
@@ -42,6 +52,7 @@ def make_results(accuracy=0.985, ops=1000.0, code="rate", cascades=None):
         "environment": {"versions": {"snnsim": "0.1.0"}},
         "seed": 0,
         "codes": [code],
+        "selection": {"data": None, "networks": None, "own_weights": False},
         "ann": [ann],
         "snn": [entry],
         "candidates": candidates([entry]),
@@ -64,13 +75,60 @@ def test_headline_says_wins_and_losses():
 
 
 def test_a_level_that_nothing_reaches_is_said():
-    assert "No spiking network reaches 98.00 %" in headline(make_results(accuracy=0.9))
-    assert "best operating point has 90.00 %" in headline(make_results(accuracy=0.9))
     rows = level_rows(make_results())
-    assert [row[0] for row in rows] == ["98.00 %", "98.50 %", "99.00 %"]
+    assert [row[0] for row in rows] == ["98.00 %", "98.50 %", "99.00 %", "best: 98.50 %"]
     assert rows[2][1] == "none reaches it, best 98.50 %"
+    assert [row[0] for row in level_rows(make_results(accuracy=0.99))] == ["98.00 %", "98.50 %", "99.00 %"]
     assert "LOSES" in rows[0][-1]
     assert "LOSES" not in rows[0][4]
+
+
+def test_where_no_level_is_reached_the_best_candidate_is_compared():
+    results = make_results(accuracy=0.9)
+    said = headline(results)
+    assert "No spiking network reaches 98.00 % of test accuracy. The most accurate" in said
+    assert "**1,000 operations per image** (90.00 % on test" in said
+    assert "0.0394 of the dense MACs of its own ANN" in said
+    assert "2.5 times MORE than the lowest effective MACs" in said
+    (row,) = (dict(zip(LEVEL_COLUMNS, row, strict=True)) for row in level_rows(results)[3:])
+    assert (row["cheapest spiking network"], row["stopped at"]) == ("784-32-10 rate", "margin 1.5")
+    assert row["a: own ANN, dense"] == "0.0394 of it"
+    assert row["d: fewest effective MACs"] == "2.5 times as many: LOSES (784-32-10)"
+    # An ANN that is less accurate than the best spiking point is no opponent.
+    results["ann"][0]["accuracy"] = 0.89
+    assert level_rows(results)[3][-3:] == ["no such ANN"] * 3
+    assert "more accurate than every ANN: none reaches 90.00 %" in headline(results)
+    assert "none has been run yet" in headline(results | {"snn": [], "candidates": []})
+
+
+def test_the_best_is_the_most_accurate_candidate_and_the_cheapest_of_equals():
+    results = make_results(accuracy=0.9)
+    network = results["snn"][0]
+    network["curve"][1]["accuracy"] = network["curve"][2]["accuracy"] = 0.95
+    kinds = [{"snn": network["name"], "kind": "anytime", "at": step} for step in (1, 8, 2)]
+    results["candidates"] = [c | {"validation_ops": 1.0, "validation_accuracy": 0.9} for c in kinds]
+    best = best_reached(results)
+    assert (best["at"], best["ops"], best["n_candidates"], best["n_reaching"]) == (2, 4000.0, 3, 2)
+
+
+def test_counts_beside_the_operations_stand_at_every_level():
+    row = dict(zip(LEVEL_COLUMNS, level_rows(make_results())[0], strict=True))
+    shown = [row[name] for name in ("operations", "membrane updates", "spikes", "encoder operations")]
+    assert shown == ["1,000", "70,001", "50", "7,840"]
+
+
+def test_the_command_of_a_run_can_be_given_to_a_shell():
+    results = make_results()
+    assert "\nsnnsim mnist --dataset mnist --seed 0 --code rate --out out\n" in report(results)
+    results["dataset"] |= {"name": "my letters", "limit": 7}
+    results["selection"] = {"data": "/data/my letters", "networks": ["784-32-10", "a b"], "own_weights": True}
+    text = report(results)
+    (line,) = (line for line in text.splitlines() if line.startswith("snnsim mnist"))
+    assert shlex.split(line)[2:] == [
+        *("--data", "/data/my letters", "--seed", "0", "--limit", "7", "--code", "rate"),
+        *("--network", "784-32-10", "--network", "a b", "--weights", "WEIGHTS", "--out", "out"),
+    ]
+    assert "`WEIGHTS` is the folder" in text
 
 
 def make_cascade(stages, ops, accuracy, **more):

@@ -187,6 +187,27 @@ def test_train_all_writes_each_network_and_finds_teachers(
         train_all(digits, tmp_path / "none", only=["64-33-10"], progress=False)
 
 
+def test_the_threads_of_a_training_are_given_and_given_back(
+    digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch = pytest.importorskip("torch")
+    import snnsim.training as training
+
+    monkeypatch.setattr(training, "baselines", lambda dataset: [Recipe("64-8-10", epochs=1)])
+    before = torch.get_num_threads()
+    (path,) = train_all(digits, tmp_path, threads=before + 1, progress=False)
+    assert Ann.load(path).provenance["threads"] == before + 1
+    assert torch.get_num_threads() == before
+
+
+def test_a_folder_that_cannot_be_made_is_named(digits: Dataset, tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(AnnError, match=f"{path.name}: cannot be made"):
+            train_all(digits, path, progress=False)
+
+
 @pytest.mark.parametrize(("height", "width", "n_classes"), [(4, 4, 3), (9, 7, 2), (28, 28, 10), (20, 33, 26)])
 def test_baselines_fit_any_image_size_and_class_count(height: int, width: int, n_classes: int) -> None:
     pytest.importorskip("torch")
@@ -262,6 +283,6 @@ def test_without_pytorch_the_error_says_what_to_install(
 
     monkeypatch.delattr(training, "trainer", raising=False)
     for call in (lambda: train(Recipe("64-20-10"), digits), lambda: train_all(digits, tmp_path)):
-        with pytest.raises(AnnError, match=r'pip install "snnsim\[train\]"'):
+        with pytest.raises(AnnError, match=r"python -m pip install 'snnsim\[train\]'.*-e '\.\[train\]'"):
             call()
     assert len(baselines(digits)) >= 5  # recipes need no PyTorch
