@@ -1,12 +1,14 @@
-"""The command line: ``snnsim mnist``, ``snnsim train``, ``snnsim info``."""
+"""The command line: ``snnsim mnist``, ``snnsim train``, ``snnsim simulate``, ``snnsim info``."""
 
 from typing import Annotated
 
 import typer
 
 from snnsim import __version__
+from snnsim.cli.crosscheck import crosscheck
 from snnsim.cli.info import info
 from snnsim.cli.mnist import mnist
+from snnsim.cli.simulate import simulate
 from snnsim.cli.train import train
 
 __all__ = ["app", "main"]
@@ -20,7 +22,9 @@ app = typer.Typer(
 )
 app.command()(mnist)
 app.command()(train)
+app.command()(simulate)
 app.command()(info)
+app.command()(crosscheck)
 
 
 def _version(wanted: bool) -> None:
