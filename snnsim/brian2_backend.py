@@ -10,7 +10,7 @@ Stimberg, Brette & Goodman 2019, Brian 2, an intuitive and efficient neural simu
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import RecorderColumn as Rec
 
 from ._errors import NetworkError, SimulationError
+from .backend import Backend, Counters, Stretch
 from .brian2_equations import Brian2Equations, equations_of
 from .compilation import CompiledNetwork, State
 from .connections import Connection, Dense, Sparse
@@ -29,7 +30,7 @@ from .network import Projection
 __all__ = ["Brian2Backend"]
 
 
-class Brian2Backend:
+class Brian2Backend(Backend):
     """Runs one copy of a compiled network in Brian2, in float64, from its initial state.
 
     Needs the extra ``brian2``. Raises SimulationError where it is not installed or asked for more than that, and NetworkError for
@@ -59,51 +60,36 @@ class Brian2Backend:
                 self._equations[name] = equations_of(name, population.model, network.dt)
         self._synapses = [_Synapses.of(projection, network.dt) for projection in network.projections]
 
-    def advance(
-        self,
-        *,
-        state: State,
-        populations: NDArray[np.int64],
-        recorders: NDArray[np.int64],
-        trains: tuple[NDArray[np.int64], NDArray[np.int32]],
-        counters: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-        traces: NDArray[Any],
-        seed: int,
-        first_sample: int,
-        steps: tuple[int, int],
-        log_spikes: bool,
-        progress: Callable[[float], None] | None,
-    ) -> NDArray[np.int32]:
-        """Run from step 0 and return the spike log, rows of (copy, step, neuron). Raises SimulationError for any other start."""
-        if steps[0] != 0:
-            raise SimulationError("Brian2 backend: a run cannot be continued; call reset() and run once")
-        updates, fired, events = counters
-        everyone = populations.copy()
+    def advance(self, stretch: Stretch) -> NDArray[np.int32]:
+        """Run a stretch that starts at step 0 and return the spike log."""
+        updates, fired, events = stretch.counters
+        everyone = stretch.populations.copy()
         everyone[:, Pop.RECORD_SPIKES] = 1
         # All that Brian2 does not do: the spikes of the sources, their recorded values, and the number of updates.
         silent = dataclasses.replace(self.compiled, projections=self.compiled.projections[:0])
-        log = CpuBackend(silent, 1).advance(
-            state=State(*(part.copy() for part in state)), populations=everyone, recorders=recorders, trains=trains,
-            counters=(updates, np.zeros_like(fired), events[:, :, :0]), traces=traces, seed=seed,
-            first_sample=first_sample, steps=steps, log_spikes=True, progress=None,
-        )  # fmt: skip
-        spikes = self._run(state, log[:, 1:], recorders, traces[0], steps[1], progress)
+        sources = dataclasses.replace(
+            stretch,
+            state=State(*(part.copy() for part in stretch.state)),
+            populations=everyone,
+            counters=Counters(updates, np.zeros_like(fired), events[:, :, :0]),
+            log_spikes=True,
+            progress=None,
+        )
+        log = CpuBackend(silent, 1).advance(sources)
+        spikes = self._run(stretch, log[:, 1:])
         logs = [np.zeros((0, 3), np.int32)]
-        for column, (row, name) in enumerate(zip(populations, self.compiled.network.populations, strict=True)):
+        for column, (row, name) in enumerate(zip(stretch.populations, self.compiled.network.populations, strict=True)):
             step, neuron = spikes[name]
-            fired[0, :, column] += np.bincount(step, minlength=steps[1])
+            fired[0, :, column] += np.bincount(step, minlength=stretch.last)
             if row[Pop.RECORD_SPIKES]:
                 logs.append(np.column_stack([np.zeros_like(step), step, neuron + row[Pop.NEURON]]).astype(np.int32))
         for column, synapses in enumerate(self._synapses):
             synapses.count(*spikes[synapses.source], events[0, :, column])
         return np.concatenate(logs)
 
-    def _run(
-        self, state: State, log: NDArray[np.int32], recorders: NDArray[np.int64], traces: NDArray[Any], n_steps: int,
-        progress: Callable[[float], None] | None,
-    ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:  # fmt: skip
+    def _run(self, stretch: Stretch, log: NDArray[np.int32]) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Simulate, fill ``traces`` for the neurons, and return steps and neurons of the spikes of every population."""
-        brian2, net = self._brian2, self.compiled.network
+        brian2, net, progress = self._brian2, self.compiled.network, stretch.progress
         ms = brian2.ms
         clock = brian2.Clock(net.dt * ms)
         spikes: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
@@ -126,27 +112,27 @@ class Brian2Backend:
             for variable, theirs in equations.variables.items():
                 offset = self.compiled.state_offset(population, variable)
                 owners[offset] = name, theirs
-                group.set_states({theirs: state.values[0, offset : offset + size]}, units=False)
+                group.set_states({theirs: stretch.state.values[0, offset : offset + size]}, units=False)
             groups[name] = group
         joined = [synapses.made(brian2, groups, self._equations, clock) for synapses in self._synapses if len(synapses)]
         monitors = {name: brian2.SpikeMonitor(groups[name]) for name in self._equations}
         # Between update and delivery: the value that is compared with the threshold.
         states = [
             (row, brian2.StateMonitor(groups[name], variable, record=True, when="after_groups", clock=clock), variable)
-            for row in recorders
+            for row in stretch.recorders
             for name, variable in [owners.get(int(row[Rec.STATE]), ("", ""))]
             if name
         ]
         run = brian2.Network(*groups.values(), *joined, *monitors.values(), *(monitor for _, monitor, _ in states))
         with _numpy_code(brian2):
             run.run(
-                n_steps * net.dt * ms,
+                stretch.last * net.dt * ms,
                 report=None if progress is None else lambda elapsed, done, start, duration: progress(float(done)),
                 report_period=0.1 * brian2.second,
                 namespace={},
             )
         for row, monitor, variable in states:
-            traces[:, row[Rec.OUT] : row[Rec.OUT] + row[Rec.SIZE]] = np.asarray(getattr(monitor, variable)).T
+            stretch.traces[0, :, row[Rec.OUT] : row[Rec.OUT] + row[Rec.SIZE]] = np.asarray(getattr(monitor, variable)).T
         for name, monitor in monitors.items():
             spikes[name] = (
                 np.rint(np.asarray(monitor.t / ms) / net.dt).astype(np.int64),

@@ -2,9 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +10,8 @@ from snnsim_kernels import registry
 from snnsim_kernels.kernel_set import kernel_set
 
 from ._cores import cores
-from .compilation import CompiledNetwork, State
+from .backend import Backend, Stretch
+from .compilation import CompiledNetwork
 
 __all__ = ["CpuBackend"]
 
@@ -26,7 +25,7 @@ _SPARE = [registry.DeliveryKind("dense", False)]
 """What fills the delivery kernels of a network without projections."""
 
 
-class CpuBackend:
+class CpuBackend(Backend):
     """Runs a compiled network on the CPU. Copies are independent: the number of threads changes no result."""
 
     name = "cpu"
@@ -43,23 +42,9 @@ class CpuBackend:
             [registry.delivery_kernel(kind, precision) for kind in compiled.deliveries or _SPARE],
         )
 
-    def advance(
-        self,
-        *,
-        state: State,
-        populations: NDArray[np.int64],
-        recorders: NDArray[np.int64],
-        trains: tuple[NDArray[np.int64], NDArray[np.int32]],
-        counters: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
-        traces: NDArray[Any],
-        seed: int,
-        first_sample: int,
-        steps: tuple[int, int],
-        log_spikes: bool,
-        progress: Callable[[float], None] | None,
-    ) -> NDArray[np.int32]:
-        """Advance all copies over ``steps`` and return the spike log, rows of (copy, step - first, neuron) in any order."""
-        copies, first, last = len(state.values), *steps
+    def advance(self, stretch: Stretch) -> NDArray[np.int32]:
+        """Run a stretch and return the spike log."""
+        copies, first, last, progress = len(stretch.state.values), stretch.first, stretch.last, stretch.progress
         todo = copies * (last - first)
         stop = threading.Event()
         caller = threading.current_thread()
@@ -70,7 +55,7 @@ class CpuBackend:
 
         def work() -> None:
             nonlocal finished, next_copy
-            scratch = _Scratch(self.compiled.n_neurons, log_spikes)
+            scratch = _Scratch(self.compiled.n_neurons, stretch.log_spikes)
             # Steps per call follow the clock: whole copies where they are short, parts of one where it is long.
             per_call = max(1, int(_SLICE_S / _GUESS_S / self.compiled.n_neurons))
             while not stop.is_set():
@@ -87,9 +72,10 @@ class CpuBackend:
                     until = last if last_copy - copy > 1 else min(last, step + per_call)
                     begun, before = time.perf_counter(), (copy, step)
                     copy, step, used = self._advance(
-                        self._kernels, populations, self.compiled.projections, recorders, *state, self.compiled.constants,
-                        self.compiled.pointers, self.compiled.targets, self.compiled.weights, self.compiled.delays, *trains,
-                        *counters, traces, *scratch.arrays, np.uint64(seed), first_sample, first, copy, last_copy, step, until,
+                        self._kernels, stretch.populations, self.compiled.projections, stretch.recorders, *stretch.state,
+                        self.compiled.constants, self.compiled.pointers, self.compiled.targets, self.compiled.weights,
+                        self.compiled.delays, *stretch.trains, *stretch.counters, stretch.traces, *scratch.arrays,
+                        np.uint64(stretch.seed), stretch.first_sample, first, copy, last_copy, step, until,
                     )  # fmt: skip
                     if copy == last_copy and until < last:
                         copy, step = last_copy - 1, until

@@ -13,6 +13,7 @@ from snnsim_models import SpikeArray
 
 from ._checks import real_array, steps_of, whole_number
 from ._errors import SimulationError
+from .backend import Backend, Counters, Stretch, Trains
 from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
@@ -53,7 +54,7 @@ class Simulator:
             threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
         self._compiled: CompiledNetwork = compile_network(net, precision)
-        self._backend: CpuBackend | Brian2Backend = (
+        self._backend: Backend = (
             Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
         )
         self.reset()
@@ -139,13 +140,17 @@ class Simulator:
         self._refuse_interrupted("run")
         steps = steps_of("run: duration", duration, self.network.dt, SimulationError)
         first, last = self._step, self._step + steps
+        if first and not self._backend.continues:
+            raise SimulationError(
+                f"run: a run of the {self.backend} backend cannot be continued; call reset() and run once"
+            )
         populations = self._compiled.populations.copy()
         recorded, recorders, width = self._recorders(record or {}, populations)
         values, trains = self._inputs(inputs or {}, populations, first, steps)
         for offset, array in values:
             self._state.values[:, offset : offset + array.shape[1]] = array
         n_projections = len(self._compiled.projections)
-        counters = (
+        counters = Counters(
             np.zeros((self.copies, steps, len(populations)), np.int64),
             np.zeros((self.copies, steps, len(populations)), np.int64),
             np.zeros((self.copies, steps, n_projections), np.int64),
@@ -153,10 +158,21 @@ class Simulator:
         traces = np.zeros((self.copies, steps, width), registry.PRECISIONS[self._compiled.precision])
         self._interrupted = True
         log = self._backend.advance(
-            state=self._state, populations=populations, recorders=recorders, trains=trains, counters=counters,
-            traces=traces, seed=self._seed, first_sample=self._first_sample, steps=(first, last),
-            log_spikes=bool(populations[:, Pop.RECORD_SPIKES].any()), progress=progress,
-        )  # fmt: skip
+            Stretch(
+                state=self._state,
+                populations=populations,
+                recorders=recorders,
+                trains=trains,
+                counters=counters,
+                traces=traces,
+                seed=self._seed,
+                first_sample=self._first_sample,
+                first=first,
+                last=last,
+                log_spikes=bool(populations[:, Pop.RECORD_SPIKES].any()),
+                progress=progress,
+            )
+        )
         self._step, self._interrupted = last, False
         states = {key: traces[:, :, out : out + size] for key, out, size in recorded}
         return Result(
@@ -201,7 +217,7 @@ class Simulator:
 
     def _inputs(
         self, inputs: Inputs, populations: NDArray[np.int64], first: int, steps: int
-    ) -> tuple[list[tuple[int, NDArray[Any]]], tuple[NDArray[np.int64], NDArray[np.int32]]]:
+    ) -> tuple[list[tuple[int, NDArray[Any]]], Trains]:
         values: list[tuple[int, NDArray[Any]]] = []
         pointers, neurons = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
         n_pointers = n_spikes = 0
@@ -231,7 +247,7 @@ class Simulator:
                         f"got {array.shape}"
                     )
                 values.append((self._compiled.state_offset(population, population.model.INPUT), np.atleast_2d(array)))
-        return values, (np.concatenate(pointers), np.concatenate(neurons))
+        return values, Trains(np.concatenate(pointers), np.concatenate(neurons))
 
     def _train(
         self, name: str, population: Population, train: SpikeTrain, steps: int

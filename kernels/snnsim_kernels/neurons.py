@@ -83,6 +83,9 @@ def sweep_stochastic(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any,
 sweep: Any  # one of the above, bound and compiled
 
 
+# The update kernels take the same arguments, whichever of them they use: they are called through one function type.
+
+
 def update_uniform(
     step: Any,
     copy: Any,
