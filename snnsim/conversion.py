@@ -31,10 +31,13 @@ from .connections import Connection, Convolution, Dense, Sparse
 from .network import Network
 from .simulator import Simulator
 
-__all__ = ["CODES", "RateCode", "Responses", "SpikingTwin", "TTFSCode", "convert"]
+__all__ = ["CALIBRATION_IMAGES", "CODES", "RateCode", "Responses", "SpikingTwin", "TTFSCode", "convert"]
 
 CODES = ("rate", "ttfs", "poisson", "current")
 """Regular rate code, time to first spike, Poisson rate code, and rate code behind an analog (constant-current) first layer."""
+
+CALIBRATION_IMAGES = 5_000
+"""Conversion is calibrated on so many training images, the first, or on all where there are fewer."""
 
 _DT = 1.0  # ms; nothing in a converted network depends on it, since its neurons do not leak
 _INPUT_BITS = 8  # pixels have 8 bits
@@ -188,20 +191,22 @@ class SpikingTwin:
 
 
 def convert(
-    ann: Ann, code: str = "rate", *, calibration: ArrayLike, settings: RateCode | TTFSCode | None = None
+    ann: Ann, code: str = "rate", *, calibration: ArrayLike | None = None, settings: RateCode | TTFSCode | None = None
 ) -> SpikingTwin:
     """Return the spiking network that computes what ``ann`` computes, in one of CODES.
 
-    calibration : training pixels in [0, 1], shape (n, n_in), from which weights and thresholds are balanced
+    calibration : training pixels in [0, 1], shape (n, n_in), from which weights and thresholds are balanced; by default the first
+        CALIBRATION_IMAGES of the data that ``ann`` was trained on, found as :func:`snnsim.datasets.load` finds them
     settings : TTFSCode for "ttfs", RateCode for the others; their defaults if None
 
-    Raises AnnError for an unknown code, settings of the other code, or calibration data that do not fit.
+    Raises AnnError for an unknown code, settings of the other code, or calibration data that do not fit or cannot be told, and
+    DatasetError where they are not to be had.
     """
     if code not in CODES:
         raise AnnError(f"code must be one of {CODES}, got {code!r}")
     if settings is None:
         settings = TTFSCode() if code == "ttfs" else RateCode()
-    pixels = _pixels("calibration", calibration, ann, AnnError)
+    pixels = _pixels("calibration", _training_pixels(ann) if calibration is None else calibration, ann, AnnError)
     if not len(pixels):
         raise AnnError("calibration must hold at least one sample")
     activations = ann.activations(pixels)
@@ -210,6 +215,22 @@ def convert(
     if code != "ttfs" and isinstance(settings, RateCode):
         return _rate(ann, activations, code, settings)
     raise AnnError(f"code {code!r} does not take {type(settings).__name__}")
+
+
+def _training_pixels(ann: Ann) -> NDArray[np.float32]:
+    """Return the first training images of the data set that a network's provenance names."""
+    # Imported here: what loads data sets is not needed by those who bring their own.
+    from .datasets import load
+
+    source = ann.provenance.get("dataset")
+    if not isinstance(source, dict) or not {"name", "md5"} <= source.keys():
+        raise AnnError(f"{ann.name}: its provenance names no data set, so calibration must be given")
+    dataset = load(source["name"], progress=False)
+    if dataset.md5 != source["md5"]:
+        raise AnnError(
+            f"{ann.name}: was trained on another {source['name']} than is here, so calibration must be given"
+        )
+    return dataset.train.first(CALIBRATION_IMAGES).pixels
 
 
 def _rate(ann: Ann, activations: list[NDArray[np.float32]], code: str, settings: RateCode) -> SpikingTwin:

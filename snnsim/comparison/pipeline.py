@@ -25,12 +25,9 @@ from snnsim.comparison.environment import environment, sources_digest
 from snnsim.comparison.figure import save_figure
 from snnsim.comparison.report import points_csv, report
 from snnsim.comparison.store import Store, to_json, write
-from snnsim.conversion import CODES, SpikingTwin, convert
+from snnsim.conversion import CALIBRATION_IMAGES, CODES, SpikingTwin, convert
 from snnsim.datasets import DATASETS, Dataset
 from snnsim.training import baselines
-
-CALIBRATION_IMAGES = 5_000
-"""Conversion sees this many training images, the first, or all where there are fewer."""
 
 # Images simulated at once are reduced to decisions, margins and counts before the next ones: bounds the memory.
 _CHUNK = 2000

@@ -11,9 +11,10 @@ from reference_simulator import Reference, matrix
 
 import snnsim
 from snnsim import AnnError, Graded, Latency, Poisson, SimulationError, Simulator, Sparse
-from snnsim.ann import Ann, Conv2d, Dense
+from snnsim.ann import Ann, Conv2d, Dense, shipped
 from snnsim.connections import Convolution
-from snnsim.conversion import CODES, RateCode, Responses, SpikingTwin, TTFSCode, convert
+from snnsim.conversion import CALIBRATION_IMAGES, CODES, RateCode, Responses, SpikingTwin, TTFSCode, convert
+from snnsim.datasets import load
 
 # Fine enough that what is left is an error of the conversion: no clipping (the largest activation is within range), many steps.
 _RATE = RateCode(steps=1500, gain=0.5, percentile=100.0, headroom=0.9)
@@ -314,3 +315,23 @@ def test_what_does_not_fit_is_named(make: Callable[[], Any], error: type[ValueEr
         make()
     for word in words:
         assert word in str(raised.value)
+
+
+# --- calibration on what the network was trained on ------------------------------------------------------------------------
+
+
+def test_convert_finds_the_training_data_by_itself() -> None:
+    ann = shipped("digits")[0]
+    found, given = convert(ann), convert(ann, calibration=load("digits").train.first(CALIBRATION_IMAGES).pixels)
+    for mine, theirs in zip(found.network.projections, given.network.projections, strict=True):
+        assert np.array_equal(mine.connection.weights, theirs.connection.weights)
+
+
+@pytest.mark.parametrize(
+    ("provenance", "words"),
+    [({}, "names no data set"), ({"dataset": {"name": "digits", "md5": "0" * 32}}, "trained on another digits")],
+)
+def test_convert_refuses_to_guess_the_training_data(provenance: dict[str, Any], words: str) -> None:
+    ann = shipped("digits")[0]
+    with pytest.raises(AnnError, match=f"{words}.*calibration must be given"):
+        convert(Ann(ann.name, ann.layers, provenance))
