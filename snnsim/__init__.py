@@ -22,11 +22,14 @@ from ._errors import AnnError, DatasetError, NetworkError, ResultsError, Simulat
 from .connections import Convolution, Dense, Sparse
 from .conversion import convert
 from .distributions import Lognormal, Normal, Uniform
-from .network import Network, Population, Projection, Slice
+from .inputs import TimedInput
+from .network import Network, Population, Projection, Slice, Stimulus
+from .recording import Record
 from .results import Operations, Result
 from .rules import AllToAll, FixedInDegree, FixedOutDegree, FixedProbability, FixedTotalNumber, OneToOne
 from .simulator import Simulator
 from .spikes import SpikeTrain
+from .stimuli import PoissonInput
 
 __version__ = "0.1.0"
 
@@ -55,8 +58,10 @@ __all__ = [
     "OneToOne",
     "Operations",
     "Poisson",
+    "PoissonInput",
     "Population",
     "Projection",
+    "Record",
     "Result",
     "ResultsError",
     "SimulationError",
@@ -67,6 +72,8 @@ __all__ = [
     "SpikeArray",
     "SpikeTrain",
     "StepCurrent",
+    "Stimulus",
+    "TimedInput",
     "Uniform",
     "convert",
 ]

@@ -3,32 +3,14 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from snnsim_kernels.layout import Counters, State, Trains
+from snnsim_kernels.registry import NeuronKind
 
-from .compilation import State
-
-__all__ = ["Backend", "Counters", "Stretch", "Trains"]
-
-
-class Trains(NamedTuple):
-    """Input spikes: where those of a population, copy and step start (TRAIN columns of the population table), and the neurons."""
-
-    pointers: NDArray[np.int64]
-    neurons: NDArray[np.int32]
-
-
-class Counters(NamedTuple):
-    """What a backend adds its operations to."""
-
-    updates: NDArray[np.int64]
-    """Neurons advanced (copies, steps, populations)."""
-    fired: NDArray[np.int64]
-    """Spikes or graded events (copies, steps, populations)."""
-    events: NDArray[np.int64]
-    """Synaptic events (copies, steps, projections)."""
+__all__ = ["Backend", "Stretch"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -36,16 +18,27 @@ class Stretch:
     """Steps ``first`` to ``last - 1`` of all copies, and the arrays that they change and fill.
 
     state : changed in place
-    populations, recorders : tables as in ``snnsim_kernels.layout``, for this run
-    traces : recorded values (copies, steps, values), filled
+    kinds : the kernels that the population table points to
+    populations, recorders, timed_inputs : tables as in ``snnsim_kernels.layout``, for this run
+    picked, schedule, timed_values : what these point into
+    weights : those of the projections now
+    per_bin : steps in a bin of the counters
+    traces : recorded values (copies, values), filled
     seed, first_sample : of the random numbers
     progress : called with the fraction done, or None
     """
 
     state: State
+    kinds: tuple[NeuronKind, ...]
     populations: NDArray[np.int64]
     recorders: NDArray[np.int64]
+    picked: NDArray[np.int64]
+    timed_inputs: NDArray[np.int64]
+    schedule: NDArray[np.int32]
+    timed_values: NDArray[Any]
+    weights: NDArray[Any]
     trains: Trains
+    per_bin: int
     counters: Counters
     traces: NDArray[Any]
     seed: int

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from snnsim_kernels.layout import Counters, State
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import RecorderColumn as Rec
 
 from ._errors import NetworkError, SimulationError
-from .backend import Backend, Counters, Stretch
+from .backend import Backend, Stretch
 from .brian2_equations import Brian2Equations, equations_of
-from .compilation import CompiledNetwork, State
+from .compilation import CompiledNetwork
 from .connections import Connection, Dense, Sparse
 from .cpu_backend import CpuBackend
 from .network import Projection
@@ -132,7 +133,10 @@ class Brian2Backend(Backend):
                 namespace={},
             )
         for row, monitor, variable in states:
-            stretch.traces[0, :, row[Rec.OUT] : row[Rec.OUT] + row[Rec.SIZE]] = np.asarray(getattr(monitor, variable)).T
+            values = np.asarray(getattr(monitor, variable)).T[:: row[Rec.EVERY]]
+            if row[Rec.INDEX] >= 0:
+                values = values[:, stretch.picked[row[Rec.INDEX] : row[Rec.INDEX] + row[Rec.SIZE]]]
+            stretch.traces[0, row[Rec.OUT] : row[Rec.OUT] + values.size] = values.ravel()
         for name, monitor in monitors.items():
             spikes[name] = (
                 np.rint(np.asarray(monitor.t / ms) / net.dt).astype(np.int64),

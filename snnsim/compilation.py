@@ -2,35 +2,30 @@
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
+from snnsim_kernels.layout import State
+from snnsim_kernels.layout import StimulusColumn as Stim
 from snnsim_kernels.registry import DeliveryKind, NeuronKind, ReceptorKind
 
 from ._errors import NetworkError
 from .connections import Connection, Convolution, Dense, Sparse
-from .network import Network, Population, Projection
+from .network import Network, Population, Projection, Stimulus
 
-__all__ = ["CompiledNetwork", "State", "compile_network"]
+__all__ = ["CompiledNetwork", "compile_network"]
 
 _NEVER = 2**62
 
+_MOST_DAYS = 2**16
+"""Days of a calendar of releases; who is held for longer is entered again on the way."""
 
-class State(NamedTuple):
-    """All that changes while a network runs, one row per copy."""
-
-    values: NDArray[Any]
-    """State variables (copies, states), in the precision of the network."""
-    held: NDArray[np.int32]
-    """Steps for which a neuron is still refractory (copies, neurons)."""
-    history: NDArray[np.int32]
-    """Spike lists of the last steps, as far back as delays reach (copies, entries)."""
-    lengths: NDArray[np.int32]
-    """The lengths of these lists (copies, lists)."""
+_STIMULI = 2**31 + 2**30
+"""The first random stream of a stimulus: neurons have those below 2**31, wiring those from there on."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,17 +37,22 @@ class CompiledNetwork:
     precision: str
     populations: NDArray[np.int64]
     projections: NDArray[np.int64]
+    stimuli: NDArray[np.int64]
     initial: NDArray[Any]
     """One copy's state array before the first step."""
     constants: NDArray[Any]
     pointers: NDArray[np.int64]
     targets: NDArray[np.int32]
+    narrow_targets: NDArray[np.uint16]
     weights: NDArray[Any]
     delays: NDArray[np.int64]
+    thresholds: NDArray[np.uint32]
     history: int
     """Entries of a copy's spike lists."""
     lengths: int
     """Number of a copy's spike lists."""
+    calendar: int
+    """Entries of the calendars of releases from refractoriness."""
     neuron_kinds: list[NeuronKind]
     deliveries: list[DeliveryKind]
 
@@ -60,6 +60,21 @@ class CompiledNetwork:
     def n_neurons(self) -> int:
         """The number of neurons of one copy."""
         return self.network.n_neurons
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all tables and flat arrays."""
+        fields = (getattr(self, field.name) for field in dataclasses.fields(self))
+        return sum(value.nbytes for value in fields if isinstance(value, np.ndarray))
+
+    def state_bytes(self, copies: int) -> int:
+        """The bytes of the state of so many copies."""
+        return copies * (self.initial.nbytes + 4 * (self.n_neurons + self.history + self.lengths))
+
+    def n_weights(self, projection: int) -> int:
+        """Return how many weights a projection stores: 1 where all synapses share one."""
+        connection = self.network.projections[projection].connection
+        return 1 if _has_one_weight(connection) else connection.weights.size
 
     def state(self, copies: int) -> State:
         """Return the state before the first step."""
@@ -106,7 +121,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
     network = network.snapshot()
     real = registry.PRECISIONS[precision]
     states, constants, pointers = _Pool(real), _Pool(real), _Pool(np.int64)
-    targets, weights, delays = _Pool(np.int32), _Pool(real), _Pool(np.int64)
+    targets, weights, delays, thresholds = _Pool(np.int32), _Pool(real), _Pool(np.int64), _Pool(np.uint32)
     neuron_kinds: list[NeuronKind] = []
     deliveries: list[DeliveryKind] = []
 
@@ -128,6 +143,8 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         own = population.model.initial(network.dt)
         for value in (*own, *(0.0 for _ in population.model.states[len(own) :])):
             states.add(np.broadcast_to(value, population.size))
+        if longest := population.model.longest_hold(network.dt):
+            row[Pop.DAYS] = min(longest + 2, _MOST_DAYS)
         neuron += population.size
 
     names = list(network.populations)
@@ -145,28 +162,46 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         row[Proj.SOURCE_NEURON], row[Proj.SOURCE_SIZE] = source.start, len(source)
         row[Proj.TARGET_STATE] = _receptor_state(populations, names, projection)
         row[Proj.TARGET_SIZE] = len(target)
+        row[Proj.TARGET], row[Proj.TARGET_NEURON] = names.index(target.population.name), target.start
+        if isinstance(projection.connection, Convolution):
+            populations[row[Proj.TARGET], Pop.WHOLE] = 1
         row[Proj.PAYLOAD] = populations[row[Proj.SOURCE], Pop.STATE]
         different = _place(row, projection, network.dt, pointers, targets, weights)
         row[Proj.DELAYS], row[Proj.N_DELAYS] = delays.add(different), len(different)
         sender = populations[row[Proj.SOURCE]]
         sender[Pop.SLOTS] = max(sender[Pop.SLOTS], different.max() + 1)
 
+    stimuli = np.zeros((len(network.stimuli), Stim.COUNT), dtype=np.int64)
+    for number, (row, stimulus) in enumerate(zip(stimuli, network.stimuli, strict=True)):
+        row[Stim.TARGET] = names.index(stimulus.target.population.name)
+        row[Stim.TARGET_NEURON], row[Stim.TARGET_SIZE] = stimulus.target.start, len(stimulus.target)
+        row[Stim.TARGET_STATE] = _receptor_state(populations, names, stimulus)
+        row[Stim.WEIGHT] = weights.add([stimulus.weight])
+        table = stimulus.input.thresholds(network.dt)
+        row[Stim.THRESHOLDS], row[Stim.N_THRESHOLDS] = thresholds.add(table), len(table)
+        row[Stim.STREAM] = _STIMULI + number
+
     lists = populations[:, Pop.SLOTS] * populations[:, Pop.SIZE]
     populations[:, Pop.HISTORY] = np.cumsum(lists) - lists
     populations[:, Pop.LENGTHS] = np.cumsum(populations[:, Pop.SLOTS]) - populations[:, Pop.SLOTS]
+    populations[:, Pop.CALENDAR] = np.cumsum(populations[:, Pop.DAYS]) - populations[:, Pop.DAYS]
     return CompiledNetwork(
         network=network,
         precision=precision,
         populations=populations,
         projections=projections,
+        stimuli=stimuli,
         initial=states.array(),
         constants=constants.array(),
         pointers=pointers.array(),
         targets=targets.array(),
+        narrow_targets=np.zeros(0, np.uint16),
         weights=weights.array(),
         delays=delays.array(),
+        thresholds=thresholds.array(),
         history=int(lists.sum()),
         lengths=int(populations[:, Pop.SLOTS].sum()),
+        calendar=int(populations[:, Pop.DAYS].sum()),
         neuron_kinds=neuron_kinds,
         deliveries=deliveries,
     )
@@ -189,10 +224,10 @@ def _constants(population: Population, dt: float) -> tuple[NeuronKind, NDArray[n
     return NeuronKind(type(model), len(own), per_neuron, kinds), table
 
 
-def _receptor_state(populations: NDArray[np.int64], names: list[str], projection: Projection) -> int:
-    target = projection.target
+def _receptor_state(populations: NDArray[np.int64], names: list[str], joined: Projection | Stimulus) -> int:
+    target = joined.target
     model = target.population.model
-    variable = model.states.index(model.arrival(projection.receptor))
+    variable = model.states.index(model.arrival(joined.receptor))
     row = populations[names.index(target.population.name)]
     return int(row[Pop.STATE]) + variable * target.population.size + target.start
 

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from snnsim_models import IF, LIF, AlphaCurrent, Delta, ExponentialCurrent, Poisson, Receptor, SpikeArray, StepCurrent
 
+from .inputs import Inputs
 from .network import Network, Population, Slice
 from .networks import cuba
 from .results import Result
 from .rules import FixedInDegree
-from .simulator import Inputs, Simulator
+from .simulator import Simulator
 from .spikes import SpikeTrain
 
 __all__ = [

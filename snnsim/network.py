@@ -1,6 +1,7 @@
 """A network as a user describes it: populations and the projections between them. Descriptions never run."""
 
 import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -11,8 +12,9 @@ from ._checks import positive_time, real_number, whole_number
 from ._errors import NetworkError
 from .connections import Connection, Sparse, as_connection
 from .rules import Rule
+from .stimuli import PoissonInput
 
-__all__ = ["Network", "Population", "Projection", "Slice"]
+__all__ = ["Network", "Population", "Projection", "Slice", "Stimulus"]
 
 _MOST_STEPS = 2**24
 """The longest delay: every source neuron keeps a list entry per step of it."""
@@ -74,6 +76,17 @@ class Projection:
         return self.source.population.model.GRADED
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stimulus:
+    """Input from outside to a receptor of every neuron of a population, or of a slice. Made by :meth:`Network.stimulate`."""
+
+    name: str
+    target: Slice
+    input: PoissonInput
+    weight: float
+    receptor: str
+
+
 class Network:
     """A description of populations and projections.
 
@@ -88,6 +101,7 @@ class Network:
         self.seed = whole_number("Network.seed", seed, 0, 2**64 - 1, NetworkError)
         self.populations: dict[str, Population] = {}
         self.projections: list[Projection] = []
+        self.stimuli: list[Stimulus] = []
 
     def population(
         self,
@@ -147,16 +161,8 @@ class Network:
         delay is not on the grid, or the receptor is unknown.
         """
         source, target = self._own(source), self._own(target)
-        name = f"{source.population.name}->{target.population.name}"
-        receptors = target.population.model.receptor_map
-        if not receptors:
-            raise NetworkError(
-                f"projection {name}: {type(target.population.model).__name__} is a source and has no receptor"
-            )
-        if receptor is None:
-            receptor = next(iter(receptors))
-        if receptor not in receptors:
-            raise NetworkError(f"projection {name}: unknown receptor {receptor!r}, must be one of {list(receptors)}")
+        name = self._new_name(f"{source.population.name}->{target.population.name}")
+        receptor = _receptor(f"projection {name}", target, receptor)
         if isinstance(connection, Rule):
             if weight is None:
                 raise NetworkError(f"projection {name}: {type(connection).__name__} needs a weight")
@@ -189,6 +195,40 @@ class Network:
         self.projections.append(projection)
         return projection
 
+    def stimulate(
+        self, target: Population | Slice, stimulus: PoissonInput, *, weight: float, receptor: str | None = None
+    ) -> Stimulus:
+        """Give every neuron of ``target`` an input of its own and return the stimulus.
+
+        stimulus : what arrives, such as ``PoissonInput(rate)``
+        weight : of each arriving spike, finite and not 0, in the unit of the receptor
+        receptor : one of the target model's; its first by default
+
+        What arrives in a step acts on the target's next update, as a spike without delay does, and counts as a synaptic event.
+        Raises NetworkError for values out of bounds.
+        """
+        target = self._own(target)
+        name = self._new_name(f"stimulus->{target.population.name}")
+        receptor = _receptor(name, target, receptor)
+        if not isinstance(stimulus, PoissonInput):
+            raise NetworkError(f"{name}: must be a stimulus such as PoissonInput(rate), got {stimulus!r}")
+        weight = real_number(f"{name}: weight", weight, NetworkError)
+        if not math.isfinite(weight) or weight == 0:
+            raise NetworkError(f"{name}: weight must be finite and not 0, got {weight:g}")
+        try:
+            stimulus.thresholds(self.dt)
+        except NetworkError as error:
+            raise NetworkError(f"{name}: {error}") from None
+        made = Stimulus(name, target, stimulus, weight, receptor)
+        self.stimuli.append(made)
+        return made
+
+    def _new_name(self, name: str) -> str:
+        """Return the name, numbered where it is taken."""
+        taken = {projection.name for projection in self.projections} | {stimulus.name for stimulus in self.stimuli}
+        numbered = (f"{name}#{k}" for k in itertools.count(2))
+        return name if name not in taken else next(other for other in numbered if other not in taken)
+
     def _check_delay(self, name: str, connection: Connection, delay: float, graded: bool) -> None:
         own = connection.delays if isinstance(connection, Sparse) else None
         delay = real_number(f"projection {name}: delay (unless drawn by a rule)", delay, NetworkError)
@@ -212,6 +252,7 @@ class Network:
         """Return a description that later additions to this one do not reach."""
         taken = Network(self.dt, self.seed)
         taken.populations, taken.projections = dict(self.populations), list(self.projections)
+        taken.stimuli = list(self.stimuli)
         return taken
 
     def _own(self, neurons: Population | Slice) -> Slice:
@@ -230,3 +271,16 @@ class Network:
     def n_synapses(self) -> int:
         """The number of synapses with a nonzero weight."""
         return sum(projection.connection.n_synapses for projection in self.projections)
+
+
+def _receptor(name: str, target: Slice, receptor: str | None) -> str:
+    """Return the name of a receptor of the target, its first by default."""
+    model = target.population.model
+    receptors = model.receptor_map
+    if not receptors:
+        raise NetworkError(f"{name}: {type(model).__name__} is a source and has no receptor")
+    if receptor is None:
+        return next(iter(receptors))
+    if receptor not in receptors:
+        raise NetworkError(f"{name}: unknown receptor {receptor!r}, must be one of {list(receptors)}")
+    return receptor

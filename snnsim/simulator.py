@@ -2,29 +2,31 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from snnsim_kernels import registry
+from snnsim_kernels.layout import Counters
 from snnsim_kernels.layout import PopulationColumn as Pop
-from snnsim_kernels.layout import RecorderColumn as Rec
+from snnsim_kernels.layout import ProjectionColumn as Proj
+from snnsim_kernels.layout import StimulusColumn as Stim
+from snnsim_kernels.registry import NeuronKind
 from snnsim_models import SpikeArray
 
-from ._checks import real_array, steps_of, whole_number
+from ._checks import steps_of, whole_number
 from ._errors import SimulationError
-from .backend import Backend, Counters, Stretch, Trains
+from ._memory import require_memory
+from .backend import Backend, Stretch
 from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
-from .network import Network, Population
+from .inputs import Inputs, prepare_inputs
+from .network import Network
+from .recording import Record, prepare_recorders
 from .results import Operations, Result
-from .spikes import SpikeTrain
 from .state_file import load_state, save_state
 
 __all__ = ["Simulator"]
-
-Inputs = Mapping[str, ArrayLike | SpikeTrain]
 
 
 class Simulator:
@@ -35,6 +37,7 @@ class Simulator:
     precision : "float32" or "float64"
     backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
     threads : at least 1, by default one per core; it changes no result
+    memory : bytes that the simulator may use, by default what the machine has left when something is to be allocated
 
     Raises NetworkError or SimulationError for values out of bounds.
     """
@@ -47,11 +50,15 @@ class Simulator:
         precision: str = "float64",
         backend: str = "auto",
         threads: int | None = None,
+        memory: int | None = None,
     ) -> None:
         if backend not in ("auto", "cpu", "brian2"):
             raise SimulationError(f"Simulator.backend must be 'auto', 'cpu' or 'brian2', got {backend!r}")
         if threads is not None:
             threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
+        if memory is not None:
+            memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
+        self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
         self._compiled: CompiledNetwork = compile_network(net, precision)
         self._backend: Backend = (
@@ -89,6 +96,9 @@ class Simulator:
         self._first_sample = whole_number("Simulator.reset: first_sample", first_sample, 0, 2**32 - 1, SimulationError)
         self._step = 0
         self._interrupted = False
+        require_memory(
+            "the state", {"potentials and spikes under way": self._compiled.state_bytes(self.copies)}, self._budget
+        )
         self._state = self._compiled.state(self.copies)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -113,6 +123,10 @@ class Simulator:
         self._step, self._seed, self._first_sample = (numbers[key] for key in ("step", "seed", "first_sample"))
         self._interrupted = False
 
+    @property
+    def _budget(self) -> int | None:
+        return None if self._memory is None else self._memory - self._compiled.nbytes
+
     def _refuse_interrupted(self, what: str) -> None:
         if self._interrupted:
             raise SimulationError(
@@ -124,18 +138,22 @@ class Simulator:
         duration: float,
         *,
         inputs: Inputs | None = None,
-        record: Mapping[str, Iterable[str]] | None = None,
+        record: Mapping[str, str | Record | Iterable[str | Record]] | None = None,
+        count_every: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Result:
         """Continue for ``duration`` ms, a multiple of dt, and return what was recorded and counted.
 
         inputs : for a SpikeArray population a SpikeTrain (of one copy, given to all, or of as many copies as the simulator has;
-            times count from the start of this run); for any other the analog values, shape (neurons,) or (copies, neurons):
-            they set the state variable that the model names as its INPUT, and stay until they are set again
-        record : for each population the names "spikes" and of state variables such as "v"
+            times count from the start of this run); for any other the analog values, shape (neurons,) or (copies, neurons), or a
+            TimedInput: they set the state variable that the model names as its INPUT, and stay until they are set again
+        record : for each population the names "spikes" and of state variables such as "v", or a Record of some neurons or of every
+            few steps; for each projection (by name) "weights"
+        count_every : ms, a multiple of dt: operations are counted in bins of this width, by default one step; wider ones save
+            memory in long runs
         progress : called with the fraction done, at least every 0.1 s
 
-        Raises SimulationError where something does not fit; the state is then as before.
+        Raises SimulationError where something does not fit, memory included; the state is then as before.
         """
         self._refuse_interrupted("run")
         steps = steps_of("run: duration", duration, self.network.dt, SimulationError)
@@ -144,164 +162,102 @@ class Simulator:
             raise SimulationError(
                 f"run: a run of the {self.backend} backend cannot be continued; call reset() and run once"
             )
-        populations = self._compiled.populations.copy()
-        recorded, recorders, width = self._recorders(record or {}, populations)
-        values, trains = self._inputs(inputs or {}, populations, first, steps)
-        for offset, array in values:
-            self._state.values[:, offset : offset + array.shape[1]] = array
-        n_projections = len(self._compiled.projections)
-        counters = Counters(
-            np.zeros((self.copies, steps, len(populations)), np.int64),
-            np.zeros((self.copies, steps, len(populations)), np.int64),
-            np.zeros((self.copies, steps, n_projections), np.int64),
+        per_bin = 1
+        if count_every is not None:
+            per_bin = steps_of("run: count_every", count_every, self.network.dt, SimulationError)
+        compiled, populations = self._compiled, self._compiled.populations.copy()
+        recorders = prepare_recorders(compiled, record or {}, populations, steps)
+        given = prepare_inputs(compiled, inputs or {}, populations, self.copies, first, steps)
+        bins, real = -(-steps // per_bin), registry.PRECISIONS[compiled.precision]
+        n_joined = len(compiled.projections) + len(compiled.stimuli)
+        require_memory(
+            f"run: {duration:g} ms of {self.copies} copies" if self.copies > 1 else f"run: {duration:g} ms",
+            {
+                "recorded states": self.copies * recorders.width * np.dtype(real).itemsize,
+                "operation counts": self.copies * bins * (2 * len(populations) + n_joined) * 8,
+            },
+            self._budget,
         )
-        traces = np.zeros((self.copies, steps, width), registry.PRECISIONS[self._compiled.precision])
+        for offset, array in given.values:
+            self._state.values[:, offset : offset + array.shape[1]] = array
+        counters = Counters(
+            np.zeros((self.copies, bins, len(populations)), np.int64),
+            np.zeros((self.copies, bins, len(populations)), np.int64),
+            np.zeros((self.copies, bins, n_joined), np.int64),
+        )
+        traces = np.zeros((self.copies, recorders.width), real)
         self._interrupted = True
         log = self._backend.advance(
             Stretch(
                 state=self._state,
+                kinds=self._kinds(populations, {int(row[0]) for row in given.timed_inputs}),
                 populations=populations,
-                recorders=recorders,
-                trains=trains,
+                recorders=recorders.table,
+                picked=recorders.picked,
+                timed_inputs=given.timed_inputs,
+                schedule=given.schedule,
+                timed_values=given.timed_values,
+                weights=compiled.weights,
+                trains=given.trains,
+                per_bin=per_bin,
                 counters=counters,
                 traces=traces,
                 seed=self._seed,
                 first_sample=self._first_sample,
                 first=first,
                 last=last,
-                log_spikes=bool(populations[:, Pop.RECORD_SPIKES].any()),
+                log_spikes=bool(recorders.spikes),
                 progress=progress,
             )
         )
         self._step, self._interrupted = last, False
-        states = {key: traces[:, :, out : out + size] for key, out, size in recorded}
         return Result(
             self.network.dt,
             first,
             last,
-            self._spike_trains(populations, log, first, last),
-            states,
-            self._operations(*counters),
+            recorders.trains(compiled, log, self.copies, first, last),
+            recorders.states(traces, steps),
+            self._operations(counters),
+            recorders.every(),
+            per_bin,
         )
 
-    def _population(self, name: str, what: str) -> Population:
-        try:
-            return self.network.populations[name]
-        except KeyError:
-            known = ", ".join(self.network.populations)
-            raise SimulationError(f"{what}: no population {name!r}, the network has {known}") from None
+    def _kinds(self, populations: NDArray[np.int64], set_later: set[int]) -> tuple[NeuronKind, ...]:
+        """Return the kernels of this run, and enter their numbers into the population table.
 
-    def _recorders(
-        self, record: Mapping[str, Iterable[str]], populations: NDArray[np.int64]
-    ) -> tuple[list[tuple[tuple[str, str], int, int]], NDArray[np.int64], int]:
-        recorded: list[tuple[tuple[str, str], int, int]] = []
-        rows: list[list[int]] = []
-        width = 0
-        for name, variables in record.items():
-            population = self._population(name, "record")
-            for variable in [variables] if isinstance(variables, str) else variables:
-                if variable == "spikes":
-                    populations[self._compiled.index(name), Pop.RECORD_SPIKES] = 1
-                    continue
-                if variable not in population.model.states:
-                    raise SimulationError(
-                        f"record: population {name!r} has no {variable!r}, only 'spikes' and {list(population.model.states)}"
-                    )
-                row = [0] * Rec.COUNT
-                row[Rec.STATE], row[Rec.SIZE] = self._compiled.state_offset(population, variable), population.size
-                row[Rec.OUT] = width
-                rows.append(row)
-                recorded.append(((name, variable), width, population.size))
-                width += population.size
-        return recorded, np.array(rows, dtype=np.int64).reshape(-1, Rec.COUNT), width
-
-    def _inputs(
-        self, inputs: Inputs, populations: NDArray[np.int64], first: int, steps: int
-    ) -> tuple[list[tuple[int, NDArray[Any]]], Trains]:
-        values: list[tuple[int, NDArray[Any]]] = []
-        pointers, neurons = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
-        n_pointers = n_spikes = 0
-        for name, given in inputs.items():
-            population = self._population(name, "inputs")
-            row = populations[self._compiled.index(name)]
-            if isinstance(population.model, SpikeArray):
-                if not isinstance(given, SpikeTrain):
-                    raise SimulationError(f"inputs: population {name!r} takes a SpikeTrain, got {type(given).__name__}")
-                ptr, ids = self._train(name, population, given, steps)
-                row[Pop.TRAIN], row[Pop.TRAIN_FIRST], row[Pop.TRAIN_STEPS] = n_pointers, first, steps
-                pointers.append(ptr + n_spikes)
-                neurons.append(ids)
-                n_pointers += len(ptr)
-                n_spikes += len(ids)
-            elif population.model.INPUT is None or isinstance(given, SpikeTrain):
-                raise SimulationError(f"inputs: population {name!r} takes no such input")
-            else:
-                array = real_array(f"inputs: the values for population {name!r}", given, SimulationError)
-                if np.abs(array).max(initial=0) > np.finfo(registry.PRECISIONS[self._compiled.precision]).max:
-                    raise SimulationError(
-                        f"inputs: the values for population {name!r} exceed {self._compiled.precision}"
-                    )
-                if array.shape not in ((population.size,), (self.copies, population.size)):
-                    raise SimulationError(
-                        f"inputs: population {name!r} takes shape ({population.size},) or ({self.copies}, {population.size}), "
-                        f"got {array.shape}"
-                    )
-                values.append((self._compiled.state_offset(population, population.model.INPUT), np.atleast_2d(array)))
-        return values, Trains(np.concatenate(pointers), np.concatenate(neurons))
-
-    def _train(
-        self, name: str, population: Population, train: SpikeTrain, steps: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-        """Return for each copy and step where its spikes start (and the end), and the neurons."""
-        if train.size != population.size:
-            raise SimulationError(
-                f"inputs: the train for {name!r} has {train.size} neurons, the population {population.size}"
-            )
-        if train.n_copies not in (1, self.copies):
-            raise SimulationError(
-                f"inputs: the train for {name!r} has {train.n_copies} copies, the simulator {self.copies}"
-            )
-        if abs(train.dt - self.network.dt) > 1e-9 * self.network.dt:
-            raise SimulationError(
-                f"inputs: the train for {name!r} has dt = {train.dt:g} ms, the network {self.network.dt:g} ms"
-            )
-        late = int(np.count_nonzero(train.steps - train.start >= steps))
-        if late:
-            raise SimulationError(f"inputs: the train for {name!r} has {late} spikes after the end of the run")
-        slot = train.copies.astype(np.int64) * steps + train.steps - train.start
-        ids = train.neurons
-        doubled = (np.diff(slot) == 0) & (np.diff(ids) == 0)
-        if doubled.any():
-            raise SimulationError(f"inputs: the train for {name!r} fires a neuron twice in one step")
-        if train.n_copies < self.copies:
-            slot = (slot[None, :] + (np.arange(self.copies) * steps)[:, None]).ravel()
-            ids = np.tile(ids, self.copies)
-        counts = np.bincount(slot, minlength=self.copies * steps)
-        return np.concatenate([[0], np.cumsum(counts)]), ids
-
-    def _spike_trains(
-        self, populations: NDArray[np.int64], log: NDArray[np.int32], first: int, last: int
-    ) -> dict[str, SpikeTrain]:
-        trains = {}
+        A state variable that is zero and stays so in this run need not be read: that is a kernel of its own, and a fifth faster.
+        """
+        kinds = list(self._compiled.neuron_kinds)
         for row, population in zip(populations, self.network.populations.values(), strict=True):
-            if row[Pop.RECORD_SPIKES]:
-                mine = log[(log[:, 2] >= row[Pop.NEURON]) & (log[:, 2] < row[Pop.NEURON] + population.size)]
-                trains[population.name] = SpikeTrain(
-                    mine[:, 0], mine[:, 1].astype(np.int64) + first, mine[:, 2] - np.int32(row[Pop.NEURON]),
-                    population.size, self.copies, self.network.dt, first, last,
-                )  # fmt: skip
-        return trains
+            kind = kinds[row[Pop.KIND]]
+            if kind.model.DORMANT is None:
+                continue
+            offset = self._compiled.state_offset(population, kind.model.DORMANT)
+            joined = (*self._compiled.projections[:, Proj.TARGET_STATE], *self._compiled.stimuli[:, Stim.TARGET_STATE])
+            reached = any(offset <= state < offset + population.size for state in joined)
+            if (
+                not reached
+                and offset not in set_later
+                and not self._state.values[:, offset : offset + population.size].any()
+            ):
+                dormant = kind._replace(dormant=True)
+                if dormant not in kinds:
+                    kinds.append(dormant)
+                row[Pop.KIND] = kinds.index(dormant)
+        return tuple(kinds)
 
-    def _operations(
-        self, updates: NDArray[np.int64], fired: NDArray[np.int64], events: NDArray[np.int64]
-    ) -> Operations:
-        populations, projections = list(self.network.populations.values()), self.network.projections
-        graded = np.array([projection.graded for projection in projections], dtype=bool)
+    def _operations(self, counters: Counters) -> Operations:
+        network = self.network
+        populations = list(network.populations.values())
+        names = [projection.name for projection in network.projections]
+        graded = np.array([projection.graded for projection in network.projections], dtype=bool)
+        graded = np.concatenate([graded, np.zeros(len(network.stimuli), bool)])
         encoder = np.array([population.encoder for population in populations])
         neuron = np.array(
             [not population.encoder and not isinstance(population.model, SpikeArray) for population in populations]
         )
         spiking = np.array([not population.model.GRADED for population in populations])
+        updates, fired, events = counters
         return Operations(
             acs=events[:, :, ~graded].sum(axis=2),
             macs=events[:, :, graded].sum(axis=2),
@@ -310,6 +266,7 @@ class Simulator:
             spikes=fired[:, :, spiking].sum(axis=2),
             events=events,
             fired=fired,
-            projections=tuple(projection.name for projection in projections),
+            projections=(*names, *(stimulus.name for stimulus in network.stimuli)),
             populations=tuple(population.name for population in populations),
+            sizes=tuple(population.size for population in populations),
         )

@@ -39,9 +39,15 @@ class SpikeTrain:
             raise SimulationError(
                 f"SpikeTrain: {len(copies)} copies, {len(steps)} steps and {len(neurons)} neurons disagree"
             )
-        order = np.lexsort((neurons, steps, copies))
+        later = np.diff(copies) > 0
+        same = np.diff(copies) == 0
+        later |= same & (np.diff(steps) > 0)
+        same &= np.diff(steps) == 0
+        if not (later | same & (np.diff(neurons) >= 0)).all():  # what a simulator logged is in order already
+            order = np.lexsort((neurons, steps, copies))
+            copies, steps, neurons = copies[order], steps[order], neurons[order]
         for name, values in (("copies", copies), ("steps", steps), ("neurons", neurons)):
-            object.__setattr__(self, name, values[order])
+            object.__setattr__(self, name, values)
 
     @classmethod
     def from_times(

@@ -12,20 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from snnsim_kernels.layout import State
 
 from ._errors import SimulationError
-from .compilation import CompiledNetwork, State
+from .compilation import CompiledNetwork
 
 __all__ = ["FORMAT_VERSION", "load_state", "save_state"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+_ARRAYS = (
+    "populations", "projections", "stimuli", "initial", "constants", "pointers", "targets", "narrow_targets", "weights", "delays",
+    "thresholds",
+)  # fmt: skip
+"""What makes a compiled network the one that a state belongs to."""
 
 
 def _digest(compiled: CompiledNetwork) -> str:
     digest = hashlib.sha256(
         f"{compiled.precision} {compiled.network.dt!r} {list(compiled.network.populations)}".encode()
     )
-    for name in ("populations", "projections", "initial", "constants", "pointers", "targets", "weights", "delays"):
+    for name in _ARRAYS:
         array = np.ascontiguousarray(getattr(compiled, name))
         digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
     for kind in (*compiled.neuron_kinds, *compiled.deliveries):

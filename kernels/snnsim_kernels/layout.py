@@ -1,19 +1,32 @@
-"""Columns of the integer tables that describe a compiled network to the kernels.
+"""Columns of the integer tables that describe a compiled network to the kernels, and the arrays that go with them.
 
 One run loop serves every network because populations and projections are rows of tables into flat arrays. All offsets count
 elements. State rows of a population are contiguous: variable k of neuron i lies at ``STATE + k * SIZE + i``.
 """
 
 from enum import IntEnum
+from typing import Any, NamedTuple
 
-__all__ = ["PopulationColumn", "ProjectionColumn", "RecorderColumn"]
+__all__ = [
+    "Arrays",
+    "Counters",
+    "PopulationColumn",
+    "ProjectionColumn",
+    "RecorderColumn",
+    "Scratch",
+    "State",
+    "StimulusColumn",
+    "Tables",
+    "TimedInputColumn",
+    "Trains",
+]
 
 
 class PopulationColumn(IntEnum):
     """A row of the population table."""
 
     KIND = 0  # which update kernel
-    RESET = 1  # which reset kernel
+    RESET = 1  # which reset kernel, -1 where a spike resets nothing
     SIZE = 2
     STATE = 3  # offset of its states in a copy's state array
     NEURON = 4  # offset of its neurons among all neurons of a copy
@@ -27,7 +40,10 @@ class PopulationColumn(IntEnum):
     HISTORY = 12  # offset of its spike lists in a copy's history, one list of SIZE entries per slot
     LENGTHS = 13  # offset of the lengths of these lists in a copy's lengths
     SLOTS = 14  # number of lists: the longest delay of what it sends, plus 1; step t uses list t mod SLOTS
-    COUNT = 15
+    CALENDAR = 15  # offset of its calendar of releases from refractoriness...
+    DAYS = 16  # ...and the calendar's number of steps; 0 where no neuron is ever held
+    WHOLE = 17  # 1 where its neurons must not be shared out among workers
+    COUNT = 18
 
 
 class ProjectionColumn(IntEnum):
@@ -55,13 +71,128 @@ class ProjectionColumn(IntEnum):
     WIDTH_OUT = 17
     DELAYS = 18  # offset in the delays, in steps...
     N_DELAYS = 19  # ...and how many different ones there are (more than one: sparse only)
-    COUNT = 20
+    TARGET = 20  # row of the target population
+    TARGET_NEURON = 21  # first target neuron within the population
+    COUNT = 22
+
+
+class StimulusColumn(IntEnum):
+    """A row of the stimulus table: Poisson input to every neuron of a population, or of a slice of it."""
+
+    TARGET = 0  # row of the target population
+    TARGET_NEURON = 1  # first target neuron within the population...
+    TARGET_SIZE = 2  # ...and how many follow
+    TARGET_STATE = 3  # offset of the receptor's state row (of its first target neuron) in a copy's state array
+    WEIGHT = 4  # offset in the weights
+    THRESHOLDS = 5  # offset of the cumulative distribution of the count in a step...
+    N_THRESHOLDS = 6  # ...and the number of its entries
+    STREAM = 7  # of the random numbers
+    COUNT = 8
 
 
 class RecorderColumn(IntEnum):
-    """A row of the recorder table: a stretch of a copy's state array that is written out in every step."""
+    """A row of the recorder table: a state variable of some neurons of a population, or weights, written out every few steps."""
 
-    STATE = 0
+    STATE = 0  # offset of the first value in a copy's state array, or in the weights
+    SIZE = 1  # number of values
+    OUT = 2  # offset of the first sample in a copy's traces
+    INDEX = 3  # offset of the places of the values (counted from STATE) in the picked places; -1: the first SIZE
+    EVERY = 4  # steps from sample to sample, the first of a run being the first
+    POPULATION = 5  # row of the population, -1 for weights
+    COUNT = 6
+
+
+class TimedInputColumn(IntEnum):
+    """A row of the table of inputs that change during a run."""
+
+    STATE = 0  # offset of the state row of its first neuron in a copy's state array
     SIZE = 1
-    OUT = 2
-    COUNT = 3
+    POPULATION = 2  # row of the population
+    WHICH = 3  # offset in the schedule: for each step of the run the number of the row of values that it sets, or -1
+    VALUES = 4  # offset of the first row of values
+    PER_COPY = 5  # entries from one copy's values to the next's, 0 where all share them
+    PER_NEURON = 6  # 1 where a row of values has one per neuron, 0 where it has one for all
+    COUNT = 7
+
+
+class Tables(NamedTuple):
+    """The integer tables, one row per item."""
+
+    populations: Any
+    projections: Any
+    stimuli: Any
+    recorders: Any
+    timed_inputs: Any
+
+
+class Arrays(NamedTuple):
+    """The flat arrays into which the tables point."""
+
+    constants: Any
+    pointers: Any
+    targets: Any
+    narrow_targets: Any
+    weights: Any
+    delays: Any
+    thresholds: Any  # uint32
+    picked: Any  # places of recorded values
+    schedule: Any  # of timed inputs
+    timed_values: Any
+
+
+class State(NamedTuple):
+    """All that changes while a network runs, one row per copy."""
+
+    values: Any
+    """State variables (copies, states), in the precision of the network."""
+    held: Any
+    """Steps until the release from refractoriness, plus 1; 0 where a neuron is free (copies, neurons), int32."""
+    history: Any
+    """Spike lists of the last steps, as far back as delays reach (copies, entries), int32."""
+    lengths: Any
+    """The lengths of these lists (copies, lists), int32."""
+
+
+class Trains(NamedTuple):
+    """Input spikes: where those of a population, copy and step start (TRAIN columns of the population table), and the neurons."""
+
+    pointers: Any
+    neurons: Any
+
+
+class Counters(NamedTuple):
+    """Operations, added to: per copy, bin of steps, and population or projection (then stimuli)."""
+
+    updates: Any
+    """Neurons advanced (copies, bins, populations)."""
+    fired: Any
+    """Spikes or graded events (copies, bins, populations)."""
+    events: Any
+    """Synaptic events (copies, bins, projections and stimuli)."""
+
+
+class Scratch(NamedTuple):
+    """What one worker writes to and nobody else reads, except for the last three, which a team shares."""
+
+    spike_log: Any
+    """Rows of copy, step - first step, neuron (capacity, 3), int32."""
+    flags: Any
+    """One per neuron of the largest population, and 128 more, uint8."""
+    words: Any
+    """Random words, likewise, uint32."""
+    draws: Any
+    """Random counts, likewise, int32."""
+    calendar: Any
+    """For each population and day the first neuron that is released on it, -1 for none, int32."""
+    following: Any
+    """For each neuron the next one that is released on the same day, int32."""
+    masked: Any
+    """Whether a neuron is held (neurons), uint8."""
+    ranges: Any
+    """The first neuron of each population that is this worker's, and the one after the last (populations, 2), int64."""
+    found: Any
+    """Spikes of this step and of the one before, at the places of their neurons (2 x neurons), int32."""
+    counts: Any
+    """Where they start and how many there are (2, workers, populations, 2), int64."""
+    barrier: Any
+    """Where the workers wait for each other (team.BARRIER_SIZE), int64."""

@@ -2,95 +2,219 @@
 
 A step is update -> threshold -> record -> deliver -> reset. A spike carries the step in which it was fired; with a delay of d steps
 it is delivered d steps later, and acts on the next update of its targets. Spikes wait in lists of their source, one per step.
+
+Several workers can run one copy together. Each owns some neurons of every population: it updates them, delivers to them and resets
+them. So workers meet once a step, when all spikes of the step are known, and the order in which a target receives its weights is
+the same for any number of workers.
 """
 
 from typing import Any
 
 import numpy as np
+from numba import njit
 
-from .layout import PopulationColumn, ProjectionColumn, RecorderColumn
+from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
+from .refractoriness import close_calendar, open_calendar
+from .stimulation import stimulate
+from .team import wait_for_all
+from .views import flush_denormals, restore_denormals, view
 
 __all__ = ["advance"]
 
+_COUNT = int(PopulationColumn.COUNT)
 _KIND, _RESET, _SIZE = int(PopulationColumn.KIND), int(PopulationColumn.RESET), int(PopulationColumn.SIZE)
 _NEURON, _RECORD_SPIKES = int(PopulationColumn.NEURON), int(PopulationColumn.RECORD_SPIKES)
 _FIRST_STEP, _LAST_STEP = int(PopulationColumn.FIRST_STEP), int(PopulationColumn.LAST_STEP)
 _HISTORY, _LENGTHS = int(PopulationColumn.HISTORY), int(PopulationColumn.LENGTHS)
-_SLOTS = int(PopulationColumn.SLOTS)
-_DELIVERY, _SOURCE = int(ProjectionColumn.KIND), int(ProjectionColumn.SOURCE)
+_SLOTS, _DAYS = int(PopulationColumn.SLOTS), int(PopulationColumn.DAYS)
+_P_COUNT, _DELIVERY = int(ProjectionColumn.COUNT), int(ProjectionColumn.KIND)
+_SOURCE, _TARGET = int(ProjectionColumn.SOURCE), int(ProjectionColumn.TARGET)
+_TARGET_NEURON, _TARGET_SIZE = int(ProjectionColumn.TARGET_NEURON), int(ProjectionColumn.TARGET_SIZE)
 _DELAYS, _N_DELAYS = int(ProjectionColumn.DELAYS), int(ProjectionColumn.N_DELAYS)
+_S_COUNT, _S_TARGET = int(StimulusColumn.COUNT), int(StimulusColumn.TARGET)
+_S_NEURON, _S_SIZE = int(StimulusColumn.TARGET_NEURON), int(StimulusColumn.TARGET_SIZE)
 _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE), int(RecorderColumn.OUT)
+_R_INDEX, _R_EVERY = int(RecorderColumn.INDEX), int(RecorderColumn.EVERY)
+_R_POPULATION = int(RecorderColumn.POPULATION)
+_T_STATE, _T_SIZE = int(TimedInputColumn.STATE), int(TimedInputColumn.SIZE)
+_T_POPULATION, _T_WHICH = int(TimedInputColumn.POPULATION), int(TimedInputColumn.WHICH)
+_T_VALUES, _T_PER_COPY = int(TimedInputColumn.VALUES), int(TimedInputColumn.PER_COPY)
+_T_PER_NEURON = int(TimedInputColumn.PER_NEURON)
+
+
+@njit
+def _set_inputs(rows: Any, arrays: Any, ranges: Any, state: Any, copy: Any, t: Any) -> None:
+    """Set the inputs that change in step t of the run, for the worker's own neurons."""
+    for r in range(rows.shape[0]):
+        which = arrays.schedule[rows[r, _T_WHICH] + t]
+        if which < 0:
+            continue
+        per_neuron = rows[r, _T_PER_NEURON]
+        size = rows[r, _T_SIZE] if per_neuron else 1
+        base = rows[r, _T_VALUES] + copy * rows[r, _T_PER_COPY] + which * size
+        p = rows[r, _T_POPULATION]
+        for i in range(ranges[p, 0], ranges[p, 1]):
+            state[rows[r, _T_STATE] + i] = arrays.timed_values[base + i * per_neuron]
+
+
+@njit
+def _record(rows: Any, arrays: Any, ranges: Any, state: Any, traces: Any, t: Any, worker: Any) -> None:
+    """Write out what is recorded in step t of the run, of the worker's own neurons."""
+    for r in range(rows.shape[0]):
+        every, size, population = rows[r, _R_EVERY], rows[r, _R_SIZE], rows[r, _R_POPULATION]
+        if t % every != 0:
+            continue
+        first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * size, rows[r, _R_INDEX]
+        if population < 0:
+            if worker == 0:
+                for i in range(size):
+                    traces[out + i] = arrays.weights[first + (arrays.picked[index + i] if index >= 0 else i)]
+        elif index < 0:
+            for i in range(ranges[population, 0], ranges[population, 1]):
+                traces[out + i] = state[first + i]
+        else:
+            for i in range(size):
+                place = arrays.picked[index + i]
+                if ranges[population, 0] <= place < ranges[population, 1]:
+                    traces[out + i] = state[first + place]
+
+
+@njit
+def _gather(populations: Any, lists: Any, lengths: Any, found: Any, counts: Any, workers: Any, step: Any) -> None:
+    """Put the spikes that the workers found side by side into the lists."""
+    for p in range(populations.shape[0]):
+        row = view(populations, p * _COUNT, _COUNT)
+        slot, total = step % row[_SLOTS], 0
+        out = view(lists, row[_HISTORY] + slot * row[_SIZE], row[_SIZE])
+        for w in range(workers):
+            first = counts[w, p, 0]
+            for q in range(counts[w, p, 1]):
+                out[total] = found[first + q]
+                total += 1
+        lengths[row[_LENGTHS] + slot] = total
 
 
 def advance(
-    kernels: Any, populations: Any, projections: Any, recorders: Any, state: Any, held: Any, history: Any, lengths: Any,
-    constants: Any, pointers: Any, targets: Any, weights: Any, delays: Any, train_pointers: Any, train_neurons: Any,
-    updates: Any, fired: Any, events: Any, traces: Any, spike_log: Any, flags: Any, words: Any, seed: Any, first_sample: Any,
-    first_step: Any, copy: Any, last_copy: Any, step: Any, last_step: Any,
+    kernels: Any, tables: Any, arrays: Any, state: Any, trains: Any, counters: Any, traces: Any, scratch: Any, worker: Any,
+    workers: Any, seed: Any, first_sample: Any, first_step: Any, per_bin: Any, copy: Any, last_copy: Any, step: Any,
+    last_step: Any,
 ) -> Any:  # fmt: skip
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
 
-    ``kernels`` is a KernelSet; the tables and flat arrays are those of ``layout``. Shapes: state (copies, states), held (copies,
-    neurons) int32; updates and fired (copies, steps, populations) and events (copies, steps, projections) int64, added to;
-    traces (copies, steps, recorded values); history and lengths (copies, ...) int32, the spike lists of the last steps; spike_log
-    (capacity, 3) int32, rows of copy, step - first_step, neuron; flags and words are scratch of one worker, as long as a copy has
-    neurons, rounded up to a multiple of 8.
+    ``kernels`` is a KernelSet; ``tables`` to ``counters`` and ``scratch`` are those of ``layout``. ``per_bin`` is the number of steps
+    in a bin of the counters; ``traces`` has shape (copies, recorded values). Worker number ``worker`` of ``workers`` has a scratch
+    and a counter of events of its own; for more than one worker, history and lengths are its own, too, as row ``worker`` instead of
+    ``copy``, and all must be called alike, with ``last_copy`` = ``copy`` + 1.
 
     Returns (copy, step, rows used in spike_log). When the log might overflow in the next step it returns early, and is to be
-    called again from there with an emptied log.
+    called again from there with an emptied log. Only worker 0 counts updates and spikes and logs.
     """
     logged = 0
     update_kernels, reset_kernels, delivery_kernels = kernels.updates, kernels.resets, kernels.deliveries
+    populations, projections, stimuli = tables.populations, tables.projections, tables.stimuli
     n_populations, n_projections = populations.shape[0], projections.shape[0]
+    ranges, spike_log, calendar, delays = scratch.ranges, scratch.spike_log, scratch.calendar, arrays.delays
+    updates, fired, events = counters
+    slots = np.zeros(n_populations, np.int64)  # of each population, the list of this step
+    before = flush_denormals()
     while copy < last_copy:
-        mine, mine_held, lists, length = state[copy], held[copy], history[copy], lengths[copy]
+        lane = copy if workers == 1 else worker
+        mine = view(state.values, copy * state.values.shape[1], state.values.shape[1])
+        held = view(state.held, copy * state.held.shape[1], state.held.shape[1])
+        lists = view(state.history, lane * state.history.shape[1], state.history.shape[1])
+        length = view(state.lengths, lane * state.lengths.shape[1], state.lengths.shape[1])
+        trace = view(traces, copy * traces.shape[1], traces.shape[1])
         sample = first_sample + copy
-        while step < last_step:
-            if logged + mine_held.size > spike_log.shape[0]:
-                return copy, step, logged
+        for p in range(n_populations):
+            row = view(populations, p * _COUNT, _COUNT)
+            open_calendar(row, ranges[p, 0], ranges[p, 1], step, held, scratch.masked, calendar, scratch.following)
+        while step < last_step and logged + held.size <= spike_log.shape[0]:
             t = step - first_step
+            bin_ = t // per_bin
+            _set_inputs(tables.timed_inputs, arrays, ranges, mine, copy, t)
+            side = step & 1
             for p in range(n_populations):
-                row = populations[p]
-                a, n, slot = row[_NEURON], row[_SIZE], step % row[_SLOTS]
+                row = view(populations, p * _COUNT, _COUNT)
+                low, high, slot = ranges[p, 0], ranges[p, 1], step % row[_SLOTS]
+                slots[p] = slot
                 count = 0
-                if row[_FIRST_STEP] <= step < row[_LAST_STEP]:
-                    spikes = lists[row[_HISTORY] + slot * n : row[_HISTORY] + (slot + 1) * n]
+                awake = row[_FIRST_STEP] <= step < row[_LAST_STEP]
+                start = row[_NEURON] + low
+                if awake and low < high:
+                    if workers == 1:
+                        spikes = view(lists, row[_HISTORY] + slot * row[_SIZE], row[_SIZE])
+                    else:
+                        spikes = view(scratch.found, side * held.size + start, high - low)
                     count = update_kernels[row[_KIND]](
-                        step, copy, sample, row, mine, mine_held[a : a + n], flags, spikes,
-                        constants, words, seed, train_pointers, train_neurons,
+                        step, copy, sample, row, low, high, mine, held, scratch.masked, calendar, scratch.following,
+                        scratch.flags, spikes, arrays.constants, scratch.words, seed, trains.pointers, trains.neurons,
                     )  # fmt: skip
-                    updates[copy, t, p] += n
-                    fired[copy, t, p] += count
-                    if row[_RECORD_SPIKES]:
-                        for q in range(count):
-                            spike_log[logged, 0] = copy
-                            spike_log[logged, 1] = t
-                            spike_log[logged, 2] = a + spikes[q]
-                            logged += 1
-                length[row[_LENGTHS] + slot] = count
-            for r in range(recorders.shape[0]):
-                source, out = recorders[r, _R_STATE], recorders[r, _R_OUT]
-                for i in range(recorders[r, _R_SIZE]):
-                    traces[copy, t, out + i] = mine[source + i]
-            for c in range(n_projections):
-                row = projections[c]
-                source = populations[row[_SOURCE]]
-                for k in range(row[_N_DELAYS]):
-                    slot = (step - delays[row[_DELAYS] + k]) % source[_SLOTS]
-                    count = length[source[_LENGTHS] + slot]
-                    if count > 0:
-                        spikes = lists[source[_HISTORY] + slot * source[_SIZE] :]
-                        events[copy, t, c] += delivery_kernels[row[_DELIVERY]](
-                            row, k, mine, spikes, count, pointers, targets, weights
-                        )
+                if workers == 1:
+                    length[row[_LENGTHS] + slot] = count
+                else:
+                    scratch.counts[side, worker, p, 0] = side * held.size + start
+                    scratch.counts[side, worker, p, 1] = count
+                if awake and worker == 0:
+                    updates[copy, bin_, p] += row[_SIZE]
+            if workers > 1:
+                wait_for_all(scratch.barrier, workers)
+                _gather(populations, lists, length, scratch.found, scratch.counts[side], workers, step)
             for p in range(n_populations):
-                row = populations[p]
-                slot = step % row[_SLOTS]
+                row, slot = view(populations, p * _COUNT, _COUNT), slots[p]
+                count = length[row[_LENGTHS] + slot]
+                if count > 0:
+                    if worker == 0:
+                        fired[copy, bin_, p] += count
+                    if row[_RECORD_SPIKES]:
+                        if worker == 0:
+                            spikes = view(lists, row[_HISTORY] + slot * row[_SIZE], count)
+                            for q in range(count):
+                                spike_log[logged + q, 0] = copy
+                                spike_log[logged + q, 1] = t
+                                spike_log[logged + q, 2] = row[_NEURON] + spikes[q]
+                        logged += count
+            _record(tables.recorders, arrays, ranges, mine, trace, t, worker)
+            for c in range(n_projections):
+                row = view(projections, c * _P_COUNT, _P_COUNT)
+                source = view(populations, row[_SOURCE] * _COUNT, _COUNT)
+                low = max(ranges[row[_TARGET], 0] - row[_TARGET_NEURON], 0)
+                high = min(ranges[row[_TARGET], 1] - row[_TARGET_NEURON], row[_TARGET_SIZE])
+                if low >= high:
+                    continue
+                lists_of, lengths_of, now = source[_HISTORY], source[_LENGTHS], slots[row[_SOURCE]]
+                for k in range(row[_N_DELAYS]):
+                    slot = now - delays[row[_DELAYS] + k]
+                    if slot < 0:
+                        slot += source[_SLOTS]
+                    count = length[lengths_of + slot]
+                    if count > 0:
+                        events[copy, bin_, c] += delivery_kernels[row[_DELIVERY]](
+                            row, k, low, high, mine, view(lists, lists_of + slot * source[_SIZE], count), count,
+                            arrays.pointers, arrays.targets, arrays.narrow_targets, arrays.weights,
+                        )  # fmt: skip
+            for c in range(stimuli.shape[0]):
+                row = view(stimuli, c * _S_COUNT, _S_COUNT)
+                low = max(ranges[row[_S_TARGET], 0], row[_S_NEURON])
+                high = min(ranges[row[_S_TARGET], 1], row[_S_NEURON] + row[_S_SIZE])
+                if low < high:
+                    events[copy, bin_, n_projections + c] += stimulate(
+                        step, sample, row, low, high, mine, scratch.words, scratch.draws, arrays.thresholds, arrays.weights,
+                        seed,
+                    )  # fmt: skip
+            for p in range(n_populations):
+                row, slot = view(populations, p * _COUNT, _COUNT), slots[p]
                 count = length[row[_LENGTHS] + slot]
                 if count > 0 and row[_RESET] >= 0:
-                    spikes = lists[row[_HISTORY] + slot * row[_SIZE] :]
-                    reset_kernels[row[_RESET]](row, mine, spikes, count, constants)
+                    reset_kernels[row[_RESET]](
+                        step, row, ranges[p, 0], ranges[p, 1], mine, held, scratch.masked, calendar, scratch.following,
+                        view(lists, row[_HISTORY] + slot * row[_SIZE], count), count, arrays.constants,
+                    )  # fmt: skip
             step += np.int64(1)
+        for p in range(n_populations):
+            close_calendar(view(populations, p * _COUNT, _COUNT), step, held, calendar, scratch.following)
+        if step < last_step:
+            break
         copy += np.int64(1)
         step = first_step
+    restore_denormals(before)
     return copy, step, logged

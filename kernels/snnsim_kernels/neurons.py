@@ -1,7 +1,7 @@
 """Update and reset kernels: one loop template each, bound to the scalar functions of a model.
 
-An update kernel advances one population of one copy by one step, and lists the neurons that spiked, in ascending order. A reset
-kernel applies a model's reset to them once their spikes have been delivered.
+An update kernel advances some neurons of a population of one copy by one step, and lists those that spiked, in ascending order.
+A reset kernel applies a model's reset to them once their spikes have been delivered, and holds them while they are refractory.
 """
 
 from typing import Any
@@ -11,11 +11,18 @@ from numba import njit
 
 from .layout import PopulationColumn
 from .random import fill_words, uniform
+from .refractoriness import enter, hold
+from .views import view
 
 __all__ = [
     "list_train",
-    "reset_per_neuron",
-    "reset_uniform",
+    "release_due",
+    "release_nothing",
+    "reset",
+    "reset_nothing",
+    "sweep_per_neuron",
+    "sweep_stochastic",
+    "sweep_uniform",
     "update_per_neuron",
     "update_stochastic",
     "update_uniform",
@@ -24,161 +31,176 @@ __all__ = [
 _SIZE, _STATE, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.STATE), int(PopulationColumn.CONSTANTS)
 _TRAIN, _TRAIN_FIRST = int(PopulationColumn.TRAIN), int(PopulationColumn.TRAIN_FIRST)
 _TRAIN_STEPS, _NEURON = int(PopulationColumn.TRAIN_STEPS), int(PopulationColumn.NEURON)
+_CALENDAR, _DAYS = int(PopulationColumn.CALENDAR), int(PopulationColumn.DAYS)
 
 
 @njit
-def list_flagged(flags: Any, n: Any, spikes: Any) -> Any:
-    """Write the indices of the nonzero flags to ``spikes`` and return their number, reading eight flags at a time.
+def list_flagged(flags: Any, n: Any, first: Any, spikes: Any) -> Any:
+    """Write ``first`` + the indices of the nonzero flags to ``spikes`` and return their number, reading 64 flags at a time.
 
-    ``flags`` has at least n entries, rounded up to a multiple of 8; what lies past n is ignored.
+    ``flags`` has at least n entries, rounded up to a multiple of 64; what lies past n is ignored.
     """
     count = 0
-    eights = flags[: (n + 7) // 8 * 8].view(np.uint64)
-    for b in range(eights.size):
-        if eights[b] != 0:
-            for i in range(8 * b, min(8 * b + 8, n)):
-                if flags[i] != 0:
-                    spikes[count] = i
-                    count += 1
+    blocks = (n + 63) // 64
+    eights = view(flags, 0, 64 * blocks).view(np.uint64)
+    for b in range(blocks):
+        e = view(eights, 8 * b, 8)
+        if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) != 0:
+            for k in range(8):
+                if e[k] != 0:
+                    start = 64 * b + 8 * k
+                    for i in range(start, min(start + 8, n)):
+                        if flags[i] != 0:
+                            spikes[count] = first + i
+                            count += 1
     return count
 
 
 # Free names of the templates, bound by the registry for each model: scalar is its function; state_rows, state_of and store
-# reach its states, constant_rows and constants_of its constants (see tuples.py).
+# reach its states, constant_rows and constants_of its constants, scalars those of one neuron (see tuples.py).
 scalar: Any
+release: Any
 state_rows: Any
 state_of: Any
 store: Any
 constant_rows: Any
 constants_of: Any
+scalars: Any
+PER_NEURON: bool  # whether each neuron has constants of its own
 
 
-def sweep_uniform(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any) -> None:
+def sweep_uniform(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: Any) -> None:
     """Template: advance every neuron; all have the same constants. A function of its own, or it would not vectorise."""
     for i in range(n):
-        new, hold, spike = scalar(state_of(rows, i), held[i], now, c)
+        new, spike = scalar(state_of(rows, i), masked[i] != 0, now, c)
         store(rows, i, new)
-        held[i] = hold
         flags[i] = spike
 
 
-def sweep_per_neuron(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any) -> None:
+def sweep_per_neuron(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: Any) -> None:
     """Template: advance every neuron; each has constants of its own."""
     for i in range(n):
-        new, hold, spike = scalar(state_of(rows, i), held[i], now, constants_of(c, i))
+        new, spike = scalar(state_of(rows, i), masked[i] != 0, now, constants_of(c, i))
         store(rows, i, new)
-        held[i] = hold
         flags[i] = spike
 
 
-def sweep_stochastic(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any, words: Any) -> None:
+def sweep_stochastic(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: Any, words: Any) -> None:
     """Template: advance every neuron with a random number and constants of its own."""
     for i in range(n):
-        new, hold, spike = scalar(state_of(rows, i), held[i], now, uniform(words[i]), constants_of(c, i))
+        new, spike = scalar(state_of(rows, i), masked[i] != 0, now, uniform(words[i]), constants_of(c, i))
         store(rows, i, new)
-        held[i] = hold
         flags[i] = spike
 
 
-sweep: Any  # one of the above, bound and compiled
+def release_due(
+    step: Any, row: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any, constants: Any
+) -> None:
+    """Template: release the neurons whose refractoriness ends in this step."""
+    if row[_DAYS] == 0:
+        return
+    n, day = row[_SIZE], row[_CALENDAR] + step % row[_DAYS]
+    i = calendar[day]
+    calendar[day] = -1
+    rows = state_rows(state, row[_STATE], n)
+    while i >= 0:
+        after, wait = following[row[_NEURON] + i], held[row[_NEURON] + i]
+        if wait > 0:
+            enter(row, i, step, wait, held, calendar, following)
+        else:
+            masked[row[_NEURON] + i] = 0
+            c = scalars(constants, row[_CONSTANTS] + (i if PER_NEURON else 0), n if PER_NEURON else 1)
+            store(rows, i, scalar(state_of(rows, i), c))
+        i = after
+
+
+def release_nothing(
+    step: Any, row: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any, constants: Any
+) -> None:
+    """Do nothing: no neuron of this model is released."""
+
+
+sweep: Any  # one of the sweeps, bound and compiled
 
 
 # The update kernels take the same arguments, whichever of them they use: they are called through one function type.
 
 
 def update_uniform(
-    step: Any,
-    copy: Any,
-    sample: Any,
-    row: Any,
-    state: Any,
-    held: Any,
-    flags: Any,
-    spikes: Any,
-    constants: Any,
-    words: Any,
-    seed: Any,
-    train_pointers: Any,
-    train_neurons: Any,
-) -> Any:
+    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
     """Template: every neuron has the same constants."""
-    n = row[_SIZE]
-    c = constants_of(constant_rows(constants, row[_CONSTANTS], 1), 0)
-    sweep(state_rows(state, row[_STATE], n), n, held, flags, np.int32(step), c)
-    return list_flagged(flags, n, spikes)
+    n = high - low
+    release(step, row, state, held, masked, calendar, following, constants)
+    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), scalars(constants, row[_CONSTANTS], 1))
+    return list_flagged(flags, n, low, spikes)
 
 
 def update_per_neuron(
-    step: Any,
-    copy: Any,
-    sample: Any,
-    row: Any,
-    state: Any,
-    held: Any,
-    flags: Any,
-    spikes: Any,
-    constants: Any,
-    words: Any,
-    seed: Any,
-    train_pointers: Any,
-    train_neurons: Any,
-) -> Any:
+    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
     """Template: every neuron has constants of its own."""
-    n = row[_SIZE]
-    c = constant_rows(constants, row[_CONSTANTS], n)
-    sweep(state_rows(state, row[_STATE], n), n, held, flags, np.int32(step), c)
-    return list_flagged(flags, n, spikes)
+    n = high - low
+    release(step, row, state, held, masked, calendar, following, constants)
+    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
+    sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c)
+    return list_flagged(flags, n, low, spikes)
 
 
 def update_stochastic(
-    step: Any,
-    copy: Any,
-    sample: Any,
-    row: Any,
-    state: Any,
-    held: Any,
-    flags: Any,
-    spikes: Any,
-    constants: Any,
-    words: Any,
-    seed: Any,
-    train_pointers: Any,
-    train_neurons: Any,
-) -> Any:
+    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
     """Template: every neuron has a random number per step and constants of its own."""
-    n = row[_SIZE]
-    c = constant_rows(constants, row[_CONSTANTS], n)
-    fill_words(words, n, seed, step, row[_NEURON], sample)
-    sweep(state_rows(state, row[_STATE], n), n, held, flags, np.int32(step), c, words)
-    return list_flagged(flags, n, spikes)
+    n = high - low
+    release(step, row, state, held, masked, calendar, following, constants)
+    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
+    fill_words(words, low, high, seed, step, row[_NEURON], sample)
+    sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c, words)
+    return list_flagged(flags, n, low, spikes)
 
 
 def list_train(
-    step: Any, copy: Any, sample: Any, row: Any, state: Any, held: Any, flags: Any, spikes: Any, constants: Any, words: Any,
-    seed: Any, train_pointers: Any, train_neurons: Any,
+    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
 ) -> Any:  # fmt: skip
     """List the spikes that the copy's train holds for this step."""
     now = step - row[_TRAIN_FIRST]
     if row[_TRAIN] < 0 or now < 0 or now >= row[_TRAIN_STEPS]:
         return 0
     k = row[_TRAIN] + copy * row[_TRAIN_STEPS] + now
-    start, stop = train_pointers[k], train_pointers[k + 1]
-    for q in range(start, stop):
-        spikes[q - start] = train_neurons[q]
-    return stop - start
+    count = 0
+    for q in range(train_pointers[k], train_pointers[k + 1]):
+        if low <= train_neurons[q] < high:
+            spikes[count] = train_neurons[q]
+            count += 1
+    return count
 
 
-def reset_uniform(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
-    """Template: reset the neurons that spiked; all have the same constants."""
-    rows = state_rows(state, row[_STATE], row[_SIZE])
-    c = constants_of(constant_rows(constants, row[_CONSTANTS], 1), 0)
+def reset(
+    step: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any,
+    spikes: Any, n_spikes: Any, constants: Any,
+) -> None:  # fmt: skip
+    """Template: reset, and hold for as long as they are refractory, those of the neurons ``low`` to ``high`` - 1 that spiked."""
+    n = row[_SIZE]
+    rows = state_rows(state, row[_STATE], n)
     for q in range(n_spikes):
-        store(rows, spikes[q], scalar(state_of(rows, spikes[q]), c))
+        i = spikes[q]
+        if low <= i < high:
+            c = scalars(constants, row[_CONSTANTS] + (i if PER_NEURON else 0), n if PER_NEURON else 1)
+            new, updates = scalar(state_of(rows, i), c)
+            store(rows, i, new)
+            if updates > 0:
+                hold(row, i, step, updates, held, masked, calendar, following)
 
 
-def reset_per_neuron(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
-    """Template: reset the neurons that spiked; each has constants of its own."""
-    rows = state_rows(state, row[_STATE], row[_SIZE])
-    c = constant_rows(constants, row[_CONSTANTS], row[_SIZE])
-    for q in range(n_spikes):
-        store(rows, spikes[q], scalar(state_of(rows, spikes[q]), constants_of(c, spikes[q])))
+def reset_nothing(
+    step: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any,
+    spikes: Any, n_spikes: Any, constants: Any,
+) -> None:  # fmt: skip
+    """Do nothing: a spike of this model resets nothing."""

@@ -8,9 +8,11 @@ on every machine.
 
 from typing import Any
 
+import numpy as np
 from numba import njit
 
 from .layout import ProjectionColumn
+from .views import view
 
 __all__ = [
     "deliver_convolution",
@@ -18,10 +20,14 @@ __all__ = [
     "deliver_sparse",
     "graded_payload",
     "graded_scaled",
+    "narrow",
     "one_weight",
+    "one_weights",
     "own_weight",
+    "own_weights",
     "spike_payload",
     "spike_scaled",
+    "wide",
 ]
 
 _FIRST, _SOURCES = int(ProjectionColumn.SOURCE_NEURON), int(ProjectionColumn.SOURCE_SIZE)
@@ -59,20 +65,33 @@ def graded_scaled(weight: Any, amount: Any) -> Any:
 
 
 @njit
-def own_weight(weights: Any, base: Any, k: Any) -> Any:
-    """Return the weight of synapse k of a projection whose synapses have weights of their own."""
-    return weights[base + k]
+def own_weights(weights: Any, base: Any, begin: Any, n: Any) -> Any:
+    """Return n weights of a projection whose synapses have weights of their own."""
+    return view(weights, base + begin, n)
 
 
 @njit
-def one_weight(weights: Any, base: Any, k: Any) -> Any:
+def own_weight(own: Any, k: Any) -> Any:
+    """Return the weight of synapse k of these."""
+    return own[k]
+
+
+@njit
+def one_weights(weights: Any, base: Any, begin: Any, n: Any) -> Any:
     """Return the weight that all synapses of a projection share: it is stored once, and memory traffic is what delivery costs."""
     return weights[base]
+
+
+@njit
+def one_weight(own: Any, k: Any) -> Any:
+    """Return that weight."""
+    return own
 
 
 # Bound by the registry to one of each kind above.
 payload: Any = spike_payload
 scaled: Any = spike_scaled
+weights_of: Any = own_weights
 weight_of: Any = own_weight
 
 
@@ -88,61 +107,100 @@ def _own(row: Any, spikes: Any, n_spikes: Any) -> Any:
     return start, stop
 
 
+# The delivery kernels take the same arguments: they are called through one function type. ``part`` says which of the projection's
+# delays has come; only targets ``low`` to ``high`` - 1 of the projection's slice are served, the rest is another worker's.
+
+
 def deliver_dense(
-    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
-) -> Any:
+    row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
+    narrow_targets: Any, weights: Any,
+) -> Any:  # fmt: skip
     """Template: all-to-all weights, row by row; pointers hold the number of nonzero weights per source."""
-    m, first, values = row[_TARGETS], row[_FIRST], row[_PAYLOAD]
-    target = state[row[_TARGET] : row[_TARGET] + m]
+    m, first, values, base = row[_TARGETS], row[_FIRST], row[_PAYLOAD], row[_WEIGHTS] + low
+    n = high - low
+    target = view(state, row[_TARGET] + low, n)
     start, stop = _own(row, spikes, n_spikes)
     events = 0
-    for q in range(start, stop):
-        events += pointers[row[_POINTERS] + spikes[q] - first]
+    if low == 0:  # the events of a row are counted once, not by every worker
+        for q in range(start, stop):
+            events += pointers[row[_POINTERS] + spikes[q] - first]
     q = start
     # Four rows at a time: the same sums in the same order, with a quarter of the traffic on the target.
     while q + 4 <= stop:
-        j, k, l, n = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]  # noqa: E741
-        a, b = row[_WEIGHTS] + (j - first) * m, row[_WEIGHTS] + (k - first) * m
-        c, d = row[_WEIGHTS] + (l - first) * m, row[_WEIGHTS] + (n - first) * m
-        wa, wb, wc, wd = weights[a : a + m], weights[b : b + m], weights[c : c + m], weights[d : d + m]
+        j, k, l, h = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]  # noqa: E741
+        wa, wb = view(weights, base + (j - first) * m, n), view(weights, base + (k - first) * m, n)
+        wc, wd = view(weights, base + (l - first) * m, n), view(weights, base + (h - first) * m, n)
         sa, sb = payload(state, values + j), payload(state, values + k)
-        sc, sd = payload(state, values + l), payload(state, values + n)
-        for i in range(m):
+        sc, sd = payload(state, values + l), payload(state, values + h)
+        for i in range(n):
             t = target[i] + scaled(wa[i], sa)
             t += scaled(wb[i], sb)
             t += scaled(wc[i], sc)
             target[i] = t + scaled(wd[i], sd)
         q += 4
     while q < stop:
-        a = row[_WEIGHTS] + (spikes[q] - first) * m
-        wa = weights[a : a + m]
+        wa = view(weights, base + (spikes[q] - first) * m, n)
         sa = payload(state, values + spikes[q])
-        for i in range(m):
+        for i in range(n):
             target[i] += scaled(wa[i], sa)
         q += 1
     return events
 
 
-def deliver_sparse(
-    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
-) -> Any:
-    """Template: compressed sparse rows; no stored weight is zero.
+@njit
+def wide(targets: Any, narrow_targets: Any, offset: Any, n: Any) -> Any:
+    """Return n targets of a projection whose targets have 32 bits each, as unsigned: those need no check for negative places."""
+    return view(targets, offset, n).view(np.uint32)
 
-    The synapses of a source are sorted by delay; ``part`` says which of the projection's delays has come.
-    """
+
+@njit
+def narrow(targets: Any, narrow_targets: Any, offset: Any, n: Any) -> Any:
+    """Return n targets of a projection whose targets have 16 bits each."""
+    return view(narrow_targets, offset, n)
+
+
+reached_of: Any = wide
+
+
+@njit
+def _first_from(reached: Any, n: Any, bound: Any) -> Any:
+    """Return the place of the first target of at least ``bound`` in an ascending list."""
+    start, stop = 0, n
+    while start < stop:
+        middle = (start + stop) // 2
+        if reached[middle] < bound:
+            start = middle + 1
+        else:
+            stop = middle
+    return start
+
+
+def deliver_sparse(
+    row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
+    narrow_targets: Any, weights: Any,
+) -> Any:  # fmt: skip
+    """Template: compressed sparse rows, sorted by source, then delay, then target; no stored weight is zero."""
     # Read here what the loops need: a store to the state might alias the row, and it would be read again for every synapse.
-    target = state[row[_TARGET] : row[_TARGET] + row[_TARGETS]]
+    size = row[_TARGETS]
+    target = view(state, row[_TARGET], size)
     first, values, base, n_delays = row[_FIRST], row[_PAYLOAD], row[_WEIGHTS], row[_N_DELAYS]
-    starts, reached = pointers[row[_POINTERS] :], targets[row[_SYNAPSES] :]
+    offset, bounds, shared = row[_SYNAPSES], row[_POINTERS], low > 0 or high < size
     start, stop = _own(row, spikes, n_spikes)
     events = 0
     for q in range(start, stop):
-        p = (spikes[q] - first) * n_delays + part
-        low, high = starts[p], starts[p + 1]
-        events += high - low
+        p = bounds + (spikes[q] - first) * n_delays + part
+        begin, end = pointers[p], pointers[p + 1]
+        if shared:
+            reached = reached_of(targets, narrow_targets, offset + begin, end - begin)
+            end = begin + _first_from(reached, end - begin, high)
+            begin += _first_from(reached, end - begin, low)
+        n = end - begin
+        events += n
         amount = payload(state, values + spikes[q])
-        for k in range(low, high):
-            target[reached[k]] += scaled(weight_of(weights, base, k), amount)
+        reached = reached_of(targets, narrow_targets, offset + begin, n)
+        own = weights_of(weights, base, begin, n)
+        for k in range(n):
+            target[reached[k]] += scaled(weight_of(own, k), amount)
     return events
 
 
@@ -154,17 +212,18 @@ def _reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
 
 
 def deliver_convolution(
-    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
-) -> Any:
+    row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
+    narrow_targets: Any, weights: Any,
+) -> Any:  # fmt: skip
     """Template: shared weights (channel in, y, x, channel out); neurons are ordered (y, x, channel) on both sides.
 
-    Pointers hold the number of nonzero weights per tap (channel in, y, x).
+    Pointers hold the number of nonzero weights per tap (channel in, y, x). Its targets are never shared out among workers.
     """
     # Read here what the loops need: a store to the state might alias the row, and it would be read again for every tap.
     channels_in, width_in, first = row[_CHANNELS_IN], row[_WIDTH_IN], row[_FIRST]
     kernel, stride, channels_out = row[_KERNEL], row[_STRIDE], row[_CHANNELS_OUT]
     height_out, width_out, values = row[_HEIGHT_OUT], row[_WIDTH_OUT], row[_PAYLOAD]
-    target, counts, shared = state[row[_TARGET] :], pointers[row[_POINTERS] :], weights[row[_WEIGHTS] :]
+    into_all, counts, shared = row[_TARGET], row[_POINTERS], row[_WEIGHTS]
     start, stop = _own(row, spikes, n_spikes)
     events = 0
     for q in range(start, stop):
@@ -177,9 +236,9 @@ def deliver_convolution(
         for oy in range(y_low, y_high):
             for ox in range(x_low, x_high):
                 tap = (channel * kernel + y - oy * stride) * kernel + x - ox * stride
-                events += counts[tap]
-                t, w = (oy * width_out + ox) * channels_out, tap * channels_out
-                into, taps = target[t : t + channels_out], shared[w : w + channels_out]
+                events += pointers[counts + tap]
+                into = view(state, into_all + (oy * width_out + ox) * channels_out, channels_out)
+                taps = view(weights, shared + tap * channels_out, channels_out)
                 for i in range(channels_out):
                     into[i] += scaled(taps[i], amount)
     return events

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from .views import view
+
 __all__ = ["fill_words", "philox", "uniform"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
@@ -35,17 +37,23 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 
 @njit
-def fill_words(words: Any, n: Any, seed: Any, step: Any, population: Any, copy: Any) -> None:
-    """Fill ``words[:4 * ceil(n / 4)]`` (uint32): neuron i reads word i, all four words of a block are used."""
-    blocks = (n + 3) // 4
+def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population: Any, copy: Any) -> None:
+    """Fill ``words[: high - low]`` (uint32, room for 64 more), one per neuron from ``low``, a multiple of 64, to ``high`` - 1.
+
+    64 neurons share 16 blocks: neuron 64 g + 16 w + j reads word w of block 16 g + j. So all four words of a block are used,
+    sixteen blocks are computed side by side, and any stretch can be filled alone.
+    """
     k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
     c1, c2, c3 = np.uint64(step) & _MASK, np.uint64(population), np.uint64(copy) & _MASK
-    for b in range(blocks):
-        w0, w1, w2, w3 = philox(np.uint64(b), c1, c2, c3, k0, k1)
-        words[b] = w0
-        words[blocks + b] = w1
-        words[2 * blocks + b] = w2
-        words[3 * blocks + b] = w3
+    for g in range((high - low + 63) // 64):
+        block = np.uint64((low // 64 + g) * 16)
+        own = view(words, 64 * g, 64)
+        for j in range(16):
+            w0, w1, w2, w3 = philox(block + np.uint64(j), c1, c2, c3, k0, k1)
+            own[j] = w0
+            own[16 + j] = w1
+            own[32 + j] = w2
+            own[48 + j] = w3
 
 
 @njit

@@ -31,5 +31,5 @@ def receive_pair(states: Any, constants: Any) -> Any:
 def update_receiving(state: Any, held: Any, step: Any, constants: Any) -> Any:
     """Advance the receptors, then the neuron with their drive."""
     received, drive = receive(state[STATES:], constants[CONSTANTS:])
-    own, hold, spike = neuron(state[:STATES], drive, held, step, constants[:CONSTANTS])
-    return own + received, hold, spike
+    own, spike = neuron(state[:STATES], drive, held, step, constants[:CONSTANTS])
+    return own + received, spike

@@ -50,18 +50,24 @@ def _real(precision: str) -> Any:
 def _update_signature(precision: str) -> Any:
     real = _real(precision)
     return _I64(
-        _I64, _I64, _I64, _array(_I64), real, _array(_I32), _array(types.uint8), _array(_I32), real, _array(types.uint32),
-        types.uint64, _array(_I64), _array(_I32),
+        _I64, _I64, _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32),
+        _array(types.uint8), _array(_I32), real, _array(types.uint32), types.uint64, _array(_I64), _array(_I32),
     )  # fmt: skip
 
 
 def _reset_signature(precision: str) -> Any:
-    return types.void(_array(_I64), _real(precision), _array(_I32), _I64, _real(precision))
+    real = _real(precision)
+    return types.void(
+        _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32), _array(_I32), _I64,
+        real,
+    )  # fmt: skip
 
 
 def _delivery_signature(precision: str) -> Any:
     real = _real(precision)
-    return _I64(_array(_I64), _I64, real, _array(_I32), _I64, _array(_I64), _array(_I32), real)
+    return _I64(
+        _array(_I64), _I64, _I64, _I64, real, _array(_I32), _I64, _array(_I64), _array(_I32), _array(types.uint16), real
+    )
 
 
 def _bind(template: Callable[..., Any], name: str, signature: Any, *, cached: bool = True, **names: Any) -> Any:
@@ -84,6 +90,7 @@ class NeuronKind(NamedTuple):
     n_constants: int  # of the neuron alone
     per_neuron: bool  # whether the constants are given per neuron
     receptors: tuple[ReceptorKind, ...] = ()  # those with states of their own
+    dormant: bool = False  # whether the state variable that the model names DORMANT is zero throughout
 
     @property
     def all_states(self) -> int:
@@ -104,17 +111,30 @@ class NeuronKind(NamedTuple):
     def name(self, precision: str) -> str:
         """The suffix that tells its kernels from others."""
         parts = [self.model.__name__, *(kind.receptor.__name__ for kind in self.receptors)]
-        return "_".join([*parts, precision])
+        return "_".join([*parts, *(["dormant"] if self.dormant else []), precision])
 
 
 @cache
 def _of_rows(action: str, k: int) -> Any:
-    """Return the function that gets ("rows"), reads ("load") or writes ("store") k rows."""
+    """Return the function that gets ("rows"), reads ("load") or writes ("store") k rows, or reads one entry of each ("scalars")."""
     if k < 2:
         return _bind(getattr(tuples, f"{action}_{('none', 'one')[k]}"), f"{action}_{k}", None)
     half = k // 2
     halves = {"first": _of_rows(action, half), "second": _of_rows(action, k - half), "SPLIT": half}
     return _bind(getattr(tuples, f"{action}_pair"), f"{action}_{k}", None, **halves)
+
+
+@cache
+def _of_rows_without(action: str, k: int, left_out: int, precision: str) -> Any:
+    """Return the same for k rows of which one is zero throughout."""
+    names = {
+        "first": _of_rows(action, left_out),
+        "second": _of_rows(action, k - left_out - 1),
+        "SPLIT": left_out,
+        "AFTER": left_out + 1,
+        "ZERO": PRECISIONS[precision](0),
+    }
+    return _bind(getattr(tuples, f"{action}_without"), f"{action}_{k}_without_{left_out}_{precision}", None, **names)
 
 
 def _receive(kinds: tuple[ReceptorKind, ...], precision: str, cached: bool) -> Any:
@@ -156,6 +176,7 @@ def _access(n_states: int, n_constants: int) -> dict[str, Any]:
         "store": _of_rows("store", n_states),
         "constant_rows": _of_rows("rows", n_constants),
         "constants_of": _of_rows("load", n_constants),
+        "scalars": _of_rows("scalars", n_constants),
     }
 
 
@@ -177,25 +198,34 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
         "cached": kind.cached,
         **_access(kind.all_states, kind.all_constants),
     }
+    if kind.dormant:
+        left_out = kind.model.STATES.index(kind.model.DORMANT)
+        for name, action in (("state_rows", "rows"), ("state_of", "load"), ("store", "store")):
+            names[name] = _of_rows_without(action, kind.all_states, left_out, precision)
     suffix = kind.name(precision)
     loop = _bind(sweep, f"{sweep.__name__}_{suffix}", None, **names)
-    return _bind(update, f"{update.__name__}_{suffix}", signature, sweep=loop, **names)
+    release = _of_spiking(kind, neurons.release_due, kind.model.RELEASE, precision, None)
+    return _bind(update, f"{update.__name__}_{suffix}", signature, sweep=loop, release=release, **names)
 
 
 @cache
 def reset_kernel(kind: NeuronKind, precision: str) -> Any:
     """Return the compiled reset loop of a kind of population; it does nothing where a spike resets nothing."""
-    if kind.model.RESET is None:
-        return _bind(_nothing, f"reset_nothing_{precision}", _reset_signature(precision))
+    return _of_spiking(kind, neurons.reset, kind.model.RESET, precision, _reset_signature(precision))
+
+
+def _of_spiking(
+    kind: NeuronKind, template: Callable[..., Any], scalar: Callable[..., Any] | None, precision: str, signature: Any
+) -> Any:
+    """Return a loop over the few neurons that spike, or are released, in a step."""
+    if scalar is None:
+        nothing = neurons.reset_nothing if template is neurons.reset else neurons.release_nothing
+        return _bind(nothing, f"{nothing.__name__}_{precision}", signature)
     # The neuron's own states and constants come first, and a reset touches no others.
-    template = neurons.reset_per_neuron if kind.per_neuron else neurons.reset_uniform
-    name = f"{template.__name__}_{kind.model.__name__}_{precision}"
-    names = {"scalar": kind.model.RESET, "cached": kind.cached, **_access(len(kind.model.STATES), kind.n_constants)}
-    return _bind(template, name, _reset_signature(precision), **names)
-
-
-def _nothing(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -> None:
-    pass
+    access = _access(len(kind.model.STATES), kind.n_constants)
+    each = "per_neuron" if kind.per_neuron else "uniform"
+    name = f"{template.__name__}_{each}_{kind.model.__name__}_{precision}"
+    return _bind(template, name, signature, scalar=scalar, cached=kind.cached, PER_NEURON=kind.per_neuron, **access)
 
 
 class DeliveryKind(NamedTuple):
@@ -204,6 +234,7 @@ class DeliveryKind(NamedTuple):
     connectivity: str  # "dense", "sparse" or "convolution"
     graded: bool  # whether events carry a value
     one_weight: bool = False  # whether all synapses share a weight (sparse only)
+    narrow: bool = False  # whether targets have 16 bits (sparse only)
 
 
 @cache
@@ -212,12 +243,15 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
     template = getattr(propagation, f"deliver_{kind.connectivity}")
     event = "graded" if kind.graded else "spike"
     weight = "one_weight" if kind.one_weight else "own_weight"
+    width = "narrow" if kind.narrow else "wide"
     names = {
         "payload": getattr(propagation, f"{event}_payload"),
         "scaled": getattr(propagation, f"{event}_scaled"),
         "weight_of": getattr(propagation, weight),
+        "weights_of": getattr(propagation, f"{weight}s"),
+        "reached_of": getattr(propagation, width),
     }
-    name = f"{template.__name__}_{event}_{weight}_{precision}"
+    name = f"{template.__name__}_{event}_{weight}_{width}_{precision}"
     return _bind(template, name, _delivery_signature(precision), **names)
 
 

@@ -7,21 +7,31 @@ neurons vectorise: four times faster.
 
 from typing import Any
 
+from .views import view
+
 __all__ = [
     "load_none",
     "load_one",
     "load_pair",
+    "load_without",
     "rows_none",
     "rows_one",
     "rows_pair",
+    "rows_without",
+    "scalars_none",
+    "scalars_one",
+    "scalars_pair",
     "store_none",
     "store_one",
     "store_pair",
+    "store_without",
 ]
 
 first: Any
 second: Any
 SPLIT: int
+AFTER: int  # SPLIT + 1
+ZERO: Any  # of the precision of the rows
 
 
 def rows_none(a: Any, o: Any, n: Any) -> Any:
@@ -31,7 +41,7 @@ def rows_none(a: Any, o: Any, n: Any) -> Any:
 
 def rows_one(a: Any, o: Any, n: Any) -> Any:
     """Return the row of n entries at offset o."""
-    return (a[o : o + n],)
+    return (view(a, o, n),)
 
 
 def rows_pair(a: Any, o: Any, n: Any) -> Any:
@@ -67,3 +77,38 @@ def store_pair(r: Any, i: Any, v: Any) -> None:
     """Set the i-th entry of each row."""
     first(r[:SPLIT], i, v[:SPLIT])
     second(r[SPLIT:], i, v[SPLIT:])
+
+
+def scalars_none(a: Any, o: Any, n: Any) -> Any:
+    """Return nothing."""
+    return ()
+
+
+def scalars_one(a: Any, o: Any, n: Any) -> Any:
+    """Return the entry at offset o."""
+    return (a[o],)
+
+
+def scalars_pair(a: Any, o: Any, n: Any) -> Any:
+    """Return the entries at offset o, o + n, o + 2 n, ..."""
+    return first(a, o, n) + second(a, o + SPLIT * n, n)
+
+
+# One row, number SPLIT, that is zero throughout and stays so: it is neither read nor written. ``first`` serves the rows before
+# it, ``second`` those behind it.
+
+
+def rows_without(a: Any, o: Any, n: Any) -> Any:
+    """Return successive rows of n entries from offset o on, one left out."""
+    return first(a, o, n) + second(a, o + AFTER * n, n)
+
+
+def load_without(r: Any, i: Any) -> Any:
+    """Return the i-th entry of each row, and zero for the one left out."""
+    return first(r[:SPLIT], i) + (ZERO,) + second(r[SPLIT:], i)  # noqa: RUF005 (Numba does not unpack)
+
+
+def store_without(r: Any, i: Any, v: Any) -> None:
+    """Set the i-th entry of each row but the one left out."""
+    first(r[:SPLIT], i, v[:SPLIT])
+    second(r[SPLIT:], i, v[AFTER:])

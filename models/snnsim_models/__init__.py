@@ -1,6 +1,6 @@
 """What a neuron, a receptor or a source IS: parameters with units and scalar equations. A new one is one file and its line here."""
 
-from ._model import Model
+from ._model import FOREVER, Model
 from ._parameters import Parameter
 from ._receptor import Receptor
 from .alpha_current import AlphaCurrent
@@ -12,6 +12,7 @@ from .sources import Graded, Latency, Poisson, SpikeArray
 from .time_to_first_spike import TTFS
 
 __all__ = [
+    "FOREVER",
     "IF",
     "LIF",
     "MODELS",

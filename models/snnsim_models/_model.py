@@ -7,7 +7,10 @@ from typing import Any, ClassVar
 from ._parameters import Parameter, Parameters
 from ._receptor import Receptor
 
-__all__ = ["Model"]
+__all__ = ["FOREVER", "Model"]
+
+FOREVER = 2**30
+"""The number of updates for which a neuron is held that never spikes again until its state is reset."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -19,12 +22,16 @@ class Model(Parameters):
     - ``STATES``: the names of the state variables of a neuron, in the order in which ``UPDATE`` takes them;
     - ``RECEPTORS``: what spikes may arrive at, by name (the first is the default; none for a source);
     - ``INPUT``: the state variable that an analog input per neuron and copy sets, or None;
-    - ``UPDATE(state, held, step, constants) -> (state, held, spike)`` for one neuron and one step, compiled by Numba:
-      scalars and tuples of scalars in and out, no branches that write, no literals that would widen float32. A spike sets
-      ``held`` (int32) to the steps of refractoriness; it counts down to 0. A model with ``STOCHASTIC = True`` takes a
+    - ``UPDATE(state, held, step, constants) -> (state, spike)`` for one neuron and one step, compiled by Numba:
+      scalars and tuples of scalars in and out, no branches that write, no literals that would widen float32. ``held`` says that the
+      neuron is refractory; it must not spike then. A model with ``STOCHASTIC = True`` takes a
       uniform random number in [0, 1) before ``constants``; one with ``RECEIVES = True`` takes, after ``state``, the drive: the
       sum of what its receptors with dynamics of their own contribute to v in the step;
-    - ``RESET(state, constants) -> state``: what a spike does to the neuron that fired, once all spikes of the step are delivered;
+    - ``RESET(state, constants) -> (state, updates)``: what a spike does to the neuron that fired, once all spikes of the step are
+      delivered, and for how many updates it is held then (int32; FOREVER: until the state is reset);
+    - ``RELEASE(state, constants) -> state``: what happens before the first update that finds it free again;
+    - ``longest_hold(dt)``: the most updates that ``RESET`` holds a neuron for, FOREVER aside;
+    - ``DORMANT``: a state variable that ``UPDATE`` leaves as it is, so that it need not be read while it is zero, or None;
     - ``constants(dt)`` and ``initial(dt)``: numbers or per-neuron arrays, in the order in which the functions take them.
     """
 
@@ -36,6 +43,8 @@ class Model(Parameters):
     GRADED: ClassVar[bool] = False
     UPDATE: ClassVar[Callable[..., Any] | None] = None
     RESET: ClassVar[Callable[..., Any] | None] = None
+    RELEASE: ClassVar[Callable[..., Any] | None] = None
+    DORMANT: ClassVar[str | None] = None
 
     def constants(self, dt: float) -> tuple[Parameter, ...]:
         """Return the constants that ``UPDATE`` and ``RESET`` take, for a time step of ``dt`` (ms)."""
@@ -44,6 +53,10 @@ class Model(Parameters):
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial value of each of ``STATES``."""
         return (0.0,) * len(self.STATES)
+
+    def longest_hold(self, dt: float) -> int:
+        """Return the most updates for which a spike holds a neuron, at a time step of ``dt`` (ms)."""
+        return 0
 
     def receptor_constants(self, dt: float) -> tuple[tuple[Parameter, ...], ...]:
         """Return the constants of each of ``dynamic_receptors`` on this neuron, for a time step of ``dt`` (ms)."""

@@ -18,6 +18,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 from numba import njit
 
 from ._model import Model
@@ -33,14 +34,14 @@ def _update(state: Any, held: Any, step: Any, constants: Any) -> Any:
     v, i = state
     dt, drift, threshold, t_open = constants[:4]
     v = v + (i * dt + drift)
-    return (v, i), held, (v > threshold) & (step >= t_open)
+    return (v, i), (v > threshold) & (step >= t_open)
 
 
 @njit
 def _reset(state: Any, constants: Any) -> Any:
     v, i = state
     threshold, v_reset, soft = constants[2], constants[4], constants[5]
-    return (v - (threshold - v_reset) if soft > 0 else v_reset), i
+    return (v - (threshold - v_reset) if soft > 0 else v_reset, i), np.int32(0)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,6 +68,7 @@ class IF(Model):
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
     RESET: ClassVar[Callable[..., Any] | None] = _reset
+    DORMANT: ClassVar[str | None] = "i"
 
     def __post_init__(self) -> None:
         """Check the parameters."""

@@ -32,22 +32,23 @@ __all__ = ["LIF"]
 @njit
 def _update(state: Any, drive: Any, held: Any, step: Any, constants: Any) -> Any:
     v, i = state
-    decay, rest, gain, threshold, v_reset, refractory = constants[:6]
-    # A positive count means that all input since the spike fell into refractoriness (or into the step of the spike).
-    start = v_reset if held > 0 else v
-    moved = decay * start + (rest + gain * i) + drive
-    v = moved if held <= 1 else start
-    spike = (held <= 1) & (v > threshold)
-    left = np.int32(held - np.int32(held > 0))
-    hold = np.int32(refractory)
-    return (v, i), hold if spike else left, spike
+    decay, rest, gain, threshold, v_reset = constants[:5]
+    moved = decay * v + (rest + gain * i) + drive
+    v = v_reset if held else moved  # what arrived in refractoriness is discarded
+    return (v, i), v > threshold
 
 
 @njit
 def _reset(state: Any, constants: Any) -> Any:
     v, i = state
-    threshold, v_reset, soft = constants[3], constants[4], constants[6]
-    return (v - (threshold - v_reset) if soft > 0 else v_reset), i
+    threshold, v_reset, updates, soft = constants[3:7]
+    return (v - (threshold - v_reset) if soft > 0 else v_reset, i), np.int32(updates)
+
+
+@njit
+def _release(state: Any, constants: Any) -> Any:
+    _, i = state
+    return constants[4], i
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,6 +81,8 @@ class LIF(Model):
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
     RESET: ClassVar[Callable[..., Any] | None] = _reset
+    RELEASE: ClassVar[Callable[..., Any] | None] = _release
+    DORMANT: ClassVar[str | None] = "i"
 
     def __post_init__(self) -> None:
         """Check the parameters."""
@@ -97,11 +100,19 @@ class LIF(Model):
             )
 
     def constants(self, dt: float) -> tuple[Parameter, ...]:
-        """Return (decay, rest, gain, threshold, reset potential, refractory steps, whether the reset is soft)."""
+        """Return (decay, rest, gain, threshold, reset potential, updates held, whether the reset is soft)."""
         decay = np.exp(-dt / np.asarray(self.tau_m))
         rest, gain = (1 - decay) * self.v_rest, (1 - decay) * self.r_m
         soft = float(self.reset == "soft")
-        return decay, rest, gain, self.v_threshold, self.v_reset, self.steps("t_ref", dt), soft
+        return decay, rest, gain, self.v_threshold, self.v_reset, self._held(dt), soft
+
+    def longest_hold(self, dt: float) -> int:
+        """Return the most updates for which a spike holds a neuron."""
+        return int(np.max(self._held(dt)))
+
+    def _held(self, dt: float) -> Parameter:
+        # The update of the spike is the first of the refractory steps.
+        return np.asarray(np.maximum(np.asarray(self.steps("t_ref", dt)) - 1, 0), np.float64)
 
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial v and i."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from ._model import Model
+from ._model import FOREVER, Model
 from ._parameters import Parameter, parameter
 
 __all__ = ["Graded", "Latency", "Poisson", "SpikeArray"]
@@ -25,7 +25,7 @@ __all__ = ["Graded", "Latency", "Poisson", "SpikeArray"]
 @njit
 def _poisson(state: Any, held: Any, step: Any, uniform: Any, constants: Any) -> Any:
     (x,) = state
-    return (x,), held, uniform < x * constants[0]
+    return (x,), uniform < x * constants[0]
 
 
 @njit
@@ -33,13 +33,18 @@ def _latency(state: Any, held: Any, step: Any, constants: Any) -> Any:
     (x,) = state
     n, half, one = constants
     level = np.int32(min(x, one) * n + half)
-    return (x,), held, (level > 0) & (step == np.int32(n) - level)
+    return (x,), (level > 0) & (step == np.int32(n) - level)
 
 
 @njit
 def _graded(state: Any, held: Any, step: Any, constants: Any) -> Any:
     (x,) = state
-    return (x,), np.int32(1), (held == 0) & (x != 0)
+    return (x,), (not held) & (x != 0)
+
+
+@njit
+def _graded_once(state: Any, constants: Any) -> Any:
+    return state, np.int32(FOREVER)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,6 +102,7 @@ class Graded(Model):
     INPUT: ClassVar[str | None] = "x"
     GRADED: ClassVar[bool] = True
     UPDATE: ClassVar[Callable[..., Any] | None] = _graded
+    RESET: ClassVar[Callable[..., Any] | None] = _graded_once
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numba import njit
 
-from ._model import Model
+from ._model import FOREVER, Model
 from ._parameters import Parameter, parameter
 from ._receptor import Receptor
 from .direct import StepCurrent
@@ -34,9 +34,12 @@ def _update(state: Any, held: Any, step: Any, constants: Any) -> Any:
     dt, rise, threshold, t_open = constants
     opened = step >= t_open
     v = v + (rise if opened else i * dt)
-    spike = opened & (v > threshold) & (held == 0)
-    # The count stays up for good: a neuron fires once until its state is reset.
-    return (v, i), np.int32(1) if spike else held, spike
+    return (v, i), opened & (v > threshold) & (not held)
+
+
+@njit
+def _reset(state: Any, constants: Any) -> Any:
+    return state, np.int32(FOREVER)  # a neuron fires once until its state is reset
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +61,7 @@ class TTFS(Model):
     RECEPTORS: ClassVar[Mapping[str, Receptor]] = {"step": StepCurrent()}
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
+    RESET: ClassVar[Callable[..., Any] | None] = _reset
 
     def constants(self, dt: float) -> tuple[Parameter, ...]:
         """Return (dt, rise per step, threshold, first open step)."""

@@ -1,0 +1,47 @@
+"""How much memory there is, and a clear error before more is taken."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ._errors import SimulationError
+
+__all__ = ["available_memory", "require_memory"]
+
+
+def available_memory() -> int:
+    """Return the bytes that can be taken without swapping: what the system calls available, within a container's limit."""
+    found = []
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")]
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        found += [int(limit) - used] if limit != "max" else []
+    except (OSError, ValueError):  # no Linux, or no control groups
+        pass
+    if not found:
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    return max(min(found), 0)
+
+
+_SMALL = 2**24
+
+
+def require_memory(what: str, parts: Mapping[str, int], budget: int | None) -> None:
+    """Raise SimulationError, with the numbers, where the parts (bytes by name) exceed the budget (bytes; None: what there is)."""
+    need = sum(parts.values())
+    if budget is None:
+        if need < _SMALL:  # to ask would take longer than a short run
+            return
+        budget = available_memory()
+    if need > budget:
+        listed = ", ".join(f"{name} {_shown(size)}" for name, size in parts.items() if size)
+        raise SimulationError(f"{what} needs {_shown(need)} of memory ({listed}), the budget is {_shown(budget)}")
+
+
+def _shown(size: int) -> str:
+    for unit, scale in (("GiB", 2**30), ("MiB", 2**20)):
+        if size >= scale:
+            return f"{size / scale:,.1f} {unit}"
+    return f"{size / 1024:,.1f} KiB"

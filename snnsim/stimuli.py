@@ -1,0 +1,54 @@
+"""Stimuli: input that every neuron of a population gets from a source of its own, without synapses that would have to be stored."""
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._checks import real_number
+from ._errors import NetworkError
+
+__all__ = ["PoissonInput"]
+
+_MOST_PER_STEP = 1000.0
+_NEGLIGIBLE = 2.0**-34
+
+
+@dataclasses.dataclass(frozen=True)
+class PoissonInput:
+    """Independent Poisson spike trains, one for each target neuron: P(k spikes in a step) = m^k exp(-m) / k! with m = rate dt.
+
+    rate : Hz, at least 0, at most 1,000 spikes per step; it may stand for many sources of lower rates, whose sum it is
+
+    Raises NetworkError for a rate out of bounds.
+    """
+
+    rate: float
+
+    def __post_init__(self) -> None:
+        rate = real_number("PoissonInput.rate", self.rate, NetworkError)
+        if not (math.isfinite(rate) and rate >= 0):
+            raise NetworkError(f"PoissonInput.rate must be finite and at least 0 Hz, got {self.rate!r}")
+
+    def thresholds(self, dt: float) -> NDArray[np.uint32]:
+        """Return the cumulative distribution of the number of spikes in a step of ``dt`` (ms), as thresholds for 32-bit words.
+
+        A word that reaches the first k thresholds stands for k spikes. Raises NetworkError for more than 1,000 spikes per step.
+        """
+        mean = self.rate * dt / 1000.0
+        if mean > _MOST_PER_STEP:
+            raise NetworkError(
+                f"PoissonInput.rate must be at most {_MOST_PER_STEP:g} spikes per step of {dt:g} ms, got {mean:g}"
+            )
+        reached: list[int] = []
+        cumulative, k = 0.0, 0
+        while True:
+            cumulative += math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) if mean > 0 else 1.0
+            if 1.0 - cumulative < _NEGLIGIBLE and k >= mean:
+                return np.array(reached, np.uint32)
+            limit = round(cumulative * 2**32)
+            if limit >= 2**32:
+                return np.array(reached, np.uint32)
+            reached.append(limit)
+            k += 1
