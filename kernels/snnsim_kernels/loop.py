@@ -101,8 +101,8 @@ def advance(
 ) -> Any:  # fmt: skip
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
 
-    ``kernels`` is a KernelSet; ``tables`` to ``counters`` and ``scratch`` are those of ``layout``. ``per_bin`` is the number of steps
-    in a bin of the counters; ``traces`` has shape (copies, recorded values). Worker number ``worker`` of ``workers`` has a scratch
+    ``kernels`` is a KernelSet; ``tables`` to ``counters`` and ``scratch`` are those of ``layout``. ``per_bin`` is the number of
+    steps in a bin of the counters; ``traces`` has shape (copies, recorded values). Worker number ``worker`` of ``workers`` has a scratch
     and a counter of events of its own; for more than one worker, history and lengths are its own, too, as row ``worker`` instead of
     ``copy``, and all must be called alike, with ``last_copy`` = ``copy`` + 1.
 
