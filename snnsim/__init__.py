@@ -25,6 +25,7 @@ from .distributions import Lognormal, Normal, Uniform
 from .inputs import TimedInput
 from .network import Network, Population, Projection, Slice, Stimulus
 from .recording import Record
+from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 from .results import Operations, Result
 from .rules import AllToAll, FixedInDegree, FixedOutDegree, FixedProbability, FixedTotalNumber, OneToOne
 from .simulator import Simulator
@@ -50,11 +51,13 @@ __all__ = [
     "FixedProbability",
     "FixedTotalNumber",
     "Graded",
+    "Homeostasis",
     "Latency",
     "Lognormal",
     "Network",
     "NetworkError",
     "Normal",
+    "Normalisation",
     "OneToOne",
     "Operations",
     "Poisson",
@@ -75,5 +78,6 @@ __all__ = [
     "Stimulus",
     "TimedInput",
     "Uniform",
+    "WinnerTakeAll",
     "convert",
 ]

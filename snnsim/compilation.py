@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
+from snnsim_kernels.layout import RegulationColumn as Reg
 from snnsim_kernels.layout import State
 from snnsim_kernels.layout import StimulusColumn as Stim
 from snnsim_kernels.registry import DeliveryKind, NeuronKind, ReceptorKind
+from snnsim_models import FOREVER
 
 from ._errors import NetworkError
 from .connections import Connection, Convolution, Dense, Sparse
 from .network import Network, Population, Projection, Stimulus
+from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 
 __all__ = ["CompiledNetwork", "compile_network"]
 
@@ -47,6 +50,8 @@ class CompiledNetwork:
     weights: NDArray[Any]
     delays: NDArray[np.int64]
     thresholds: NDArray[np.uint32]
+    regulations: NDArray[np.int64]
+    regulation_values: NDArray[Any]
     history: int
     """Entries of a copy's spike lists."""
     lengths: int
@@ -60,6 +65,11 @@ class CompiledNetwork:
     def n_neurons(self) -> int:
         """The number of neurons of one copy."""
         return self.network.n_neurons
+
+    @property
+    def changes_weights(self) -> bool:
+        """Whether a run changes weights."""
+        return bool((self.regulations[:, Reg.KIND] == Reg.NORMALISATION).any())
 
     @property
     def nbytes(self) -> int:
@@ -181,6 +191,8 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         row[Stim.THRESHOLDS], row[Stim.N_THRESHOLDS] = thresholds.add(table), len(table)
         row[Stim.STREAM] = _STIMULI + number
 
+    regulations, regulation_values = _regulations(network, populations, projections, deliveries)
+
     lists = populations[:, Pop.SLOTS] * populations[:, Pop.SIZE]
     populations[:, Pop.HISTORY] = np.cumsum(lists) - lists
     populations[:, Pop.LENGTHS] = np.cumsum(populations[:, Pop.SLOTS]) - populations[:, Pop.SLOTS]
@@ -199,6 +211,8 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         weights=weights.array(),
         delays=delays.array(),
         thresholds=thresholds.array(),
+        regulations=regulations,
+        regulation_values=np.array(regulation_values, real),
         history=int(lists.sum()),
         lengths=int(populations[:, Pop.SLOTS].sum()),
         calendar=int(populations[:, Pop.DAYS].sum()),
@@ -230,6 +244,42 @@ def _receptor_state(populations: NDArray[np.int64], names: list[str], joined: Pr
     variable = model.states.index(model.arrival(joined.receptor))
     row = populations[names.index(target.population.name)]
     return int(row[Pop.STATE]) + variable * target.population.size + target.start
+
+
+def _regulations(
+    network: Network,
+    populations: NDArray[np.int64],
+    projections: NDArray[np.int64],
+    deliveries: list[DeliveryKind],
+) -> tuple[NDArray[np.int64], list[float]]:
+    """Return the table of rules at the level of populations and projections, and their real numbers."""
+    names = list(network.populations)
+    table = np.zeros((len(network.regulations), Reg.COUNT), np.int64)
+    values = []
+    for number, (row, (regulated, rule)) in enumerate(zip(table, network.regulations, strict=True)):
+        row[Reg.VALUE] = number
+        if isinstance(regulated, Population):
+            population = populations[names.index(regulated.name)]
+            row[Reg.WHAT], population[Pop.WHOLE] = names.index(regulated.name), 1
+        if isinstance(rule, WinnerTakeAll):
+            row[Reg.KIND] = Reg.WINNER_TAKE_ALL
+            row[Reg.GROUP], row[Reg.WINNERS] = rule.group or regulated.size, rule.winners
+            steps = rule.inhibition / network.dt
+            row[Reg.UPDATES] = round(steps) if steps < FOREVER else FOREVER
+            population[Pop.DAYS] = max(population[Pop.DAYS], min(row[Reg.UPDATES] + 2, _MOST_DAYS))
+            values.append(0.0)
+        elif isinstance(rule, Homeostasis):
+            row[Reg.KIND] = Reg.HOMEOSTASIS
+            row[Reg.STATE] = population[Pop.STATE] + regulated.model.states.index("theta") * regulated.size
+            values.append(rule.decrement)
+        elif isinstance(rule, Normalisation):
+            row[Reg.KIND] = Reg.NORMALISATION
+            row[Reg.WHAT] = network.projections.index(regulated)
+            row[Reg.EVERY] = round(rule.every / network.dt)
+            kind = deliveries[projections[row[Reg.WHAT], Proj.KIND]]
+            row[Reg.DENSE], row[Reg.NARROW] = kind.connectivity == "dense", kind.narrow
+            values.append(rule.total)
+    return table, values
 
 
 def _check_range(projection: Projection, real: type[np.floating[Any]]) -> None:

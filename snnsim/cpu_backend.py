@@ -66,6 +66,8 @@ class CpuBackend(Backend):
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
         """Run a stretch and return the spike log."""
         workers = min(self.threads, self.compiled.n_neurons // _NEURONS_PER_WORKER)
+        if self.compiled.changes_weights:  # which all workers read
+            workers = 1
         if len(stretch.state.values) == 1 and workers > 1:
             return self._together(stretch, workers)
         return self._side_by_side(stretch)
@@ -74,11 +76,12 @@ class CpuBackend(Backend):
         """Return what all calls of the run loop share: kernels, tables and arrays."""
         compiled = self.compiled
         tables = Tables(
-            stretch.populations, compiled.projections, compiled.stimuli, stretch.recorders, stretch.timed_inputs
-        )
+            stretch.populations, compiled.projections, compiled.stimuli, stretch.recorders, stretch.timed_inputs,
+            compiled.regulations,
+        )  # fmt: skip
         arrays = Arrays(
             compiled.constants, compiled.pointers, compiled.targets, compiled.narrow_targets, stretch.weights, compiled.delays,
-            compiled.thresholds, stretch.picked, stretch.schedule, stretch.timed_values,
+            compiled.thresholds, stretch.picked, compiled.regulation_values, stretch.schedule, stretch.timed_values,
         )  # fmt: skip
         return self._kernels(stretch.kinds), tables, arrays
 
@@ -201,6 +204,7 @@ class CpuBackend(Backend):
             draws=np.zeros(largest, np.int32),
             calendar=np.full(self.compiled.calendar, -1, np.int32),
             following=np.zeros(n_neurons, np.int32),
+            due=np.zeros(n_neurons, np.int64),
             masked=np.zeros(n_neurons, np.uint8),
             ranges=ranges,
             found=np.zeros(2 * n_neurons if together else 0, np.int32),

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from snnsim_models import Model
 
-from ._checks import positive_time, real_number, whole_number
+from ._checks import positive_time, real_number, steps_of, whole_number
 from ._errors import NetworkError
-from .connections import Connection, Sparse, as_connection
+from .connections import Connection, Dense, Sparse, as_connection
+from .regulation import Normalisation, Regulation, WinnerTakeAll
 from .rules import Rule
 from .stimuli import PoissonInput
 
@@ -102,6 +103,7 @@ class Network:
         self.populations: dict[str, Population] = {}
         self.projections: list[Projection] = []
         self.stimuli: list[Stimulus] = []
+        self.regulations: list[tuple[Any, Regulation]] = []
 
     def population(
         self,
@@ -223,6 +225,44 @@ class Network:
         self.stimuli.append(made)
         return made
 
+    def regulate(self, regulated: Population | Projection, rule: Regulation) -> None:
+        """Put a population under WinnerTakeAll or Homeostasis, or a projection under Normalisation.
+
+        Raises NetworkError where the rule does not fit: no such neurons, thresholds or weights, or a time that is not on the grid.
+        """
+        fits = isinstance(regulated, Projection) == isinstance(rule, Normalisation)
+        if (
+            not isinstance(rule, Regulation)
+            or not fits
+            or regulated not in (*self.populations.values(), *self.projections)
+        ):
+            raise NetworkError(
+                f"regulate: {rule!r} does not fit {regulated!r}: WinnerTakeAll and Homeostasis need a population, Normalisation "
+                "a projection of this network"
+            )
+        if isinstance(regulated, Projection):
+            if isinstance(rule, Normalisation):
+                steps_of("Normalisation.every", rule.every, self.dt, NetworkError)
+            if not isinstance(regulated.connection, Dense | Sparse):
+                raise NetworkError(
+                    f"regulate: projection {regulated.name}: Normalisation needs dense or sparse weights"
+                )
+        else:
+            model = regulated.model
+            if isinstance(rule, WinnerTakeAll):
+                if math.isfinite(rule.inhibition):
+                    steps_of("WinnerTakeAll.inhibition", rule.inhibition, self.dt, NetworkError)
+                if model.RELEASE is None or model.STATES[:1] != ("v",):
+                    raise NetworkError(
+                        f"regulate: population {regulated.name!r}: WinnerTakeAll needs neurons with a potential and a reset, "
+                        f"got {type(model).__name__}"
+                    )
+            elif "theta" not in model.states:
+                raise NetworkError(
+                    f"regulate: population {regulated.name!r}: Homeostasis needs adaptive thresholds, got {type(model).__name__}"
+                )
+        self.regulations.append((regulated, rule))
+
     def _new_name(self, name: str) -> str:
         """Return the name, numbered where it is taken."""
         taken = {projection.name for projection in self.projections} | {stimulus.name for stimulus in self.stimuli}
@@ -252,7 +292,7 @@ class Network:
         """Return a description that later additions to this one do not reach."""
         taken = Network(self.dt, self.seed)
         taken.populations, taken.projections = dict(self.populations), list(self.projections)
-        taken.stimuli = list(self.stimuli)
+        taken.stimuli, taken.regulations = list(self.stimuli), list(self.regulations)
         return taken
 
     def _own(self, neurons: Population | Slice) -> Slice:

@@ -13,6 +13,7 @@ __all__ = [
     "PopulationColumn",
     "ProjectionColumn",
     "RecorderColumn",
+    "RegulationColumn",
     "Scratch",
     "State",
     "StimulusColumn",
@@ -115,6 +116,25 @@ class TimedInputColumn(IntEnum):
     COUNT = 7
 
 
+class RegulationColumn(IntEnum):
+    """A row of the table of rules at the level of a population or projection."""
+
+    KIND = 0  # WINNER_TAKE_ALL, HOMEOSTASIS, or a normalisation
+    WHAT = 1  # row of the population, or of the projection
+    GROUP = 2  # winner-take-all: neurons per group...
+    WINNERS = 3  # ...how many of them spike in a step at most...
+    UPDATES = 4  # ...and for how many updates the others are held
+    STATE = 5  # homeostasis: offset of the thresholds in a copy's state array
+    VALUE = 6  # offset of its real number: a decrement, or the sum of weights
+    EVERY = 7  # normalisation: steps from one to the next...
+    DENSE = 8  # ...and whether the weights are dense...
+    NARROW = 9  # ...or their targets have 16 bits
+    COUNT = 10
+    WINNER_TAKE_ALL = 101  # values of KIND
+    HOMEOSTASIS = 102
+    NORMALISATION = 103
+
+
 class Tables(NamedTuple):
     """The integer tables, one row per item."""
 
@@ -123,6 +143,7 @@ class Tables(NamedTuple):
     stimuli: Any
     recorders: Any
     timed_inputs: Any
+    regulations: Any
 
 
 class Arrays(NamedTuple):
@@ -136,6 +157,7 @@ class Arrays(NamedTuple):
     delays: Any
     thresholds: Any  # uint32
     picked: Any  # places of recorded values
+    regulation_values: Any
     schedule: Any  # of timed inputs
     timed_values: Any
 
@@ -172,7 +194,7 @@ class Counters(NamedTuple):
 
 
 class Scratch(NamedTuple):
-    """What one worker writes to and nobody else reads, except for the last three, which a team shares."""
+    """What one worker writes to."""
 
     spike_log: Any
     """Rows of copy, step - first step, neuron (capacity, 3), int32."""
@@ -186,8 +208,10 @@ class Scratch(NamedTuple):
     """For each population and day the first neuron that is released on it, -1 for none, int32."""
     following: Any
     """For each neuron the next one that is released on the same day, int32."""
+    due: Any
+    """For each neuron that is held the step of its day, int64."""
     masked: Any
-    """Whether a neuron is held (neurons), uint8."""
+    """Whether a neuron is held (neurons), uint8; shared by a team, as is what follows the ranges."""
     ranges: Any
     """The first neuron of each population that is this worker's, and the one after the last (populations, 2), int64."""
     found: Any

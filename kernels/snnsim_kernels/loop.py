@@ -15,6 +15,7 @@ from numba import njit
 
 from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
 from .refractoriness import close_calendar, open_calendar
+from .regulation import after_delivery, compete
 from .stimulation import stimulate
 from .team import wait_for_all
 from .views import flush_denormals, restore_denormals, view
@@ -40,6 +41,11 @@ _T_STATE, _T_SIZE = int(TimedInputColumn.STATE), int(TimedInputColumn.SIZE)
 _T_POPULATION, _T_WHICH = int(TimedInputColumn.POPULATION), int(TimedInputColumn.WHICH)
 _T_VALUES, _T_PER_COPY = int(TimedInputColumn.VALUES), int(TimedInputColumn.PER_COPY)
 _T_PER_NEURON = int(TimedInputColumn.PER_NEURON)
+
+
+@njit
+def _all(array: Any) -> Any:
+    return view(array, 0, array.size)
 
 
 @njit
@@ -102,9 +108,9 @@ def advance(
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
 
     ``kernels`` is a KernelSet; ``tables`` to ``counters`` and ``scratch`` are those of ``layout``. ``per_bin`` is the number of
-    steps in a bin of the counters; ``traces`` has shape (copies, recorded values). Worker number ``worker`` of ``workers`` has a scratch
-    and a counter of events of its own; for more than one worker, history and lengths are its own, too, as row ``worker`` instead of
-    ``copy``, and all must be called alike, with ``last_copy`` = ``copy`` + 1.
+    steps in a bin of the counters; ``traces`` has shape (copies, recorded values). Worker number ``worker`` of ``workers`` has a
+    scratch and a counter of events of its own; for more than one worker, history and lengths are its own, too, as row ``worker``
+    instead of ``copy``, and all must be called alike, with ``last_copy`` = ``copy`` + 1.
 
     Returns (copy, step, rows used in spike_log). When the log might overflow in the next step it returns early, and is to be
     called again from there with an emptied log. Only worker 0 counts updates and spikes and logs.
@@ -113,8 +119,20 @@ def advance(
     update_kernels, reset_kernels, delivery_kernels = kernels.updates, kernels.resets, kernels.deliveries
     populations, projections, stimuli = tables.populations, tables.projections, tables.stimuli
     n_populations, n_projections = populations.shape[0], projections.shape[0]
-    ranges, spike_log, calendar, delays = scratch.ranges, scratch.spike_log, scratch.calendar, arrays.delays
     updates, fired, events = counters
+    # Views: to read an array out of a tuple counts its references, at every use.
+    ranges, spike_log, counts = scratch.ranges, scratch.spike_log, scratch.counts
+    flags, words, draws = _all(scratch.flags), _all(scratch.words), _all(scratch.draws)
+    calendar, following, due = _all(scratch.calendar), _all(scratch.following), _all(scratch.due)
+    masked, found, barrier = _all(scratch.masked), _all(scratch.found), _all(scratch.barrier)
+    constants, pointers, weights = _all(arrays.constants), _all(arrays.pointers), _all(arrays.weights)
+    targets, narrow_targets, delays = _all(arrays.targets), _all(arrays.narrow_targets), _all(arrays.delays)
+    thresholds, train_pointers, train_neurons = _all(arrays.thresholds), _all(trains.pointers), _all(trains.neurons)
+    timed, n_timed, recorders, n_recorders = (
+        tables.timed_inputs, tables.timed_inputs.shape[0], tables.recorders, tables.recorders.shape[0]
+    )  # fmt: skip
+    regulations = tables.regulations
+    regulated = regulations.shape[0] > 0
     slots = np.zeros(n_populations, np.int64)  # of each population, the list of this step
     before = flush_denormals()
     while copy < last_copy:
@@ -127,11 +145,12 @@ def advance(
         sample = first_sample + copy
         for p in range(n_populations):
             row = view(populations, p * _COUNT, _COUNT)
-            open_calendar(row, ranges[p, 0], ranges[p, 1], step, held, scratch.masked, calendar, scratch.following)
+            open_calendar(row, ranges[p, 0], ranges[p, 1], step, held, masked, calendar, following, due)
         while step < last_step and logged + held.size <= spike_log.shape[0]:
             t = step - first_step
             bin_ = t // per_bin
-            _set_inputs(tables.timed_inputs, arrays, ranges, mine, copy, t)
+            if n_timed > 0:
+                _set_inputs(timed, arrays, ranges, mine, copy, t)
             side = step & 1
             for p in range(n_populations):
                 row = view(populations, p * _COUNT, _COUNT)
@@ -144,21 +163,37 @@ def advance(
                     if workers == 1:
                         spikes = view(lists, row[_HISTORY] + slot * row[_SIZE], row[_SIZE])
                     else:
-                        spikes = view(scratch.found, side * held.size + start, high - low)
+                        spikes = view(found, side * held.size + start, high - low)
                     count = update_kernels[row[_KIND]](
-                        step, copy, sample, row, low, high, mine, held, scratch.masked, calendar, scratch.following,
-                        scratch.flags, spikes, arrays.constants, scratch.words, seed, trains.pointers, trains.neurons,
+                        step, copy, sample, row, low, high, mine, held, masked, calendar, following, due,
+                        flags, spikes, constants, words, seed, train_pointers, train_neurons,
                     )  # fmt: skip
+                    if regulated and count > 0:
+                        count = compete(
+                            regulations,
+                            p,
+                            row,
+                            step,
+                            mine,
+                            held,
+                            masked,
+                            calendar,
+                            following,
+                            due,
+                            spikes,
+                            count,
+                            draws,
+                        )
                 if workers == 1:
                     length[row[_LENGTHS] + slot] = count
                 else:
-                    scratch.counts[side, worker, p, 0] = side * held.size + start
-                    scratch.counts[side, worker, p, 1] = count
+                    counts[side, worker, p, 0] = side * held.size + start
+                    counts[side, worker, p, 1] = count
                 if awake and worker == 0:
                     updates[copy, bin_, p] += row[_SIZE]
             if workers > 1:
-                wait_for_all(scratch.barrier, workers)
-                _gather(populations, lists, length, scratch.found, scratch.counts[side], workers, step)
+                wait_for_all(barrier, workers)
+                _gather(populations, lists, length, found, counts[side], workers, step)
             for p in range(n_populations):
                 row, slot = view(populations, p * _COUNT, _COUNT), slots[p]
                 count = length[row[_LENGTHS] + slot]
@@ -173,7 +208,8 @@ def advance(
                                 spike_log[logged + q, 1] = t
                                 spike_log[logged + q, 2] = row[_NEURON] + spikes[q]
                         logged += count
-            _record(tables.recorders, arrays, ranges, mine, trace, t, worker)
+            if n_recorders > 0:
+                _record(recorders, arrays, ranges, mine, trace, t, worker)
             for c in range(n_projections):
                 row = view(projections, c * _P_COUNT, _P_COUNT)
                 source = view(populations, row[_SOURCE] * _COUNT, _COUNT)
@@ -190,7 +226,7 @@ def advance(
                     if count > 0:
                         events[copy, bin_, c] += delivery_kernels[row[_DELIVERY]](
                             row, k, low, high, mine, view(lists, lists_of + slot * source[_SIZE], count), count,
-                            arrays.pointers, arrays.targets, arrays.narrow_targets, arrays.weights,
+                            pointers, targets, narrow_targets, weights,
                         )  # fmt: skip
             for c in range(stimuli.shape[0]):
                 row = view(stimuli, c * _S_COUNT, _S_COUNT)
@@ -198,7 +234,7 @@ def advance(
                 high = min(ranges[row[_S_TARGET], 1], row[_S_NEURON] + row[_S_SIZE])
                 if low < high:
                     events[copy, bin_, n_projections + c] += stimulate(
-                        step, sample, row, low, high, mine, scratch.words, scratch.draws, arrays.thresholds, arrays.weights,
+                        step, sample, row, low, high, mine, words, draws, thresholds, weights,
                         seed,
                     )  # fmt: skip
             for p in range(n_populations):
@@ -206,12 +242,17 @@ def advance(
                 count = length[row[_LENGTHS] + slot]
                 if count > 0 and row[_RESET] >= 0:
                     reset_kernels[row[_RESET]](
-                        step, row, ranges[p, 0], ranges[p, 1], mine, held, scratch.masked, calendar, scratch.following,
-                        view(lists, row[_HISTORY] + slot * row[_SIZE], count), count, arrays.constants,
+                        step, row, ranges[p, 0], ranges[p, 1], mine, held, masked, calendar, following, due,
+                        view(lists, row[_HISTORY] + slot * row[_SIZE], count), count, constants,
                     )  # fmt: skip
+            if regulated:
+                after_delivery(
+                    regulations, arrays.regulation_values, projections, populations, ranges, slots, length, _LENGTHS, step, mine,
+                    pointers, targets, narrow_targets, weights,
+                )  # fmt: skip
             step += np.int64(1)
         for p in range(n_populations):
-            close_calendar(view(populations, p * _COUNT, _COUNT), step, held, calendar, scratch.following)
+            close_calendar(view(populations, p * _COUNT, _COUNT), step, held, calendar, following)
         if step < last_step:
             break
         copy += np.int64(1)

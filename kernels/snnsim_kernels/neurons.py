@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from snnsim_models import FOREVER
 
 from .layout import PopulationColumn
 from .random import fill_words, uniform
@@ -31,6 +32,7 @@ __all__ = [
 _SIZE, _STATE, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.STATE), int(PopulationColumn.CONSTANTS)
 _TRAIN, _TRAIN_FIRST = int(PopulationColumn.TRAIN), int(PopulationColumn.TRAIN_FIRST)
 _TRAIN_STEPS, _NEURON = int(PopulationColumn.TRAIN_STEPS), int(PopulationColumn.NEURON)
+_FOREVER = np.int32(FOREVER)
 _CALENDAR, _DAYS = int(PopulationColumn.CALENDAR), int(PopulationColumn.DAYS)
 
 
@@ -94,7 +96,7 @@ def sweep_stochastic(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: An
 
 
 def release_due(
-    step: Any, row: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any, constants: Any
+    step: Any, row: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any, due: Any, constants: Any
 ) -> None:
     """Template: release the neurons whose refractoriness ends in this step."""
     if row[_DAYS] == 0:
@@ -105,8 +107,10 @@ def release_due(
     rows = state_rows(state, row[_STATE], n)
     while i >= 0:
         after, wait = following[row[_NEURON] + i], held[row[_NEURON] + i]
-        if wait > 0:
-            enter(row, i, step, wait, held, calendar, following)
+        if wait >= _FOREVER:
+            pass
+        elif wait > 0:
+            enter(row, i, step, wait, held, calendar, following, due)
         else:
             masked[row[_NEURON] + i] = 0
             c = scalars(constants, row[_CONSTANTS] + (i if PER_NEURON else 0), n if PER_NEURON else 1)
@@ -115,7 +119,7 @@ def release_due(
 
 
 def release_nothing(
-    step: Any, row: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any, constants: Any
+    step: Any, row: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any, due: Any, constants: Any
 ) -> None:
     """Do nothing: no neuron of this model is released."""
 
@@ -128,11 +132,12 @@ sweep: Any  # one of the sweeps, bound and compiled
 
 def update_uniform(
     step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
+    train_neurons: Any,
 ) -> Any:  # fmt: skip
     """Template: every neuron has the same constants."""
     n = high - low
-    release(step, row, state, held, masked, calendar, following, constants)
+    release(step, row, state, held, masked, calendar, following, due, constants)
     rows = state_rows(state, row[_STATE] + low, row[_SIZE])
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), scalars(constants, row[_CONSTANTS], 1))
     return list_flagged(flags, n, low, spikes)
@@ -140,11 +145,12 @@ def update_uniform(
 
 def update_per_neuron(
     step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
+    train_neurons: Any,
 ) -> Any:  # fmt: skip
     """Template: every neuron has constants of its own."""
     n = high - low
-    release(step, row, state, held, masked, calendar, following, constants)
+    release(step, row, state, held, masked, calendar, following, due, constants)
     rows = state_rows(state, row[_STATE] + low, row[_SIZE])
     c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c)
@@ -153,11 +159,12 @@ def update_per_neuron(
 
 def update_stochastic(
     step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
+    train_neurons: Any,
 ) -> Any:  # fmt: skip
     """Template: every neuron has a random number per step and constants of its own."""
     n = high - low
-    release(step, row, state, held, masked, calendar, following, constants)
+    release(step, row, state, held, masked, calendar, following, due, constants)
     rows = state_rows(state, row[_STATE] + low, row[_SIZE])
     c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
     fill_words(words, low, high, seed, step, row[_NEURON], sample)
@@ -167,7 +174,8 @@ def update_stochastic(
 
 def list_train(
     step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any, train_neurons: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
+    train_neurons: Any,
 ) -> Any:  # fmt: skip
     """List the spikes that the copy's train holds for this step."""
     now = step - row[_TRAIN_FIRST]
@@ -184,7 +192,7 @@ def list_train(
 
 def reset(
     step: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any,
-    spikes: Any, n_spikes: Any, constants: Any,
+    due: Any, spikes: Any, n_spikes: Any, constants: Any,
 ) -> None:  # fmt: skip
     """Template: reset, and hold for as long as they are refractory, those of the neurons ``low`` to ``high`` - 1 that spiked."""
     n = row[_SIZE]
@@ -196,11 +204,11 @@ def reset(
             new, updates = scalar(state_of(rows, i), c)
             store(rows, i, new)
             if updates > 0:
-                hold(row, i, step, updates, held, masked, calendar, following)
+                hold(row, i, step, updates, held, masked, calendar, following, due)
 
 
 def reset_nothing(
     step: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any,
-    spikes: Any, n_spikes: Any, constants: Any,
+    due: Any, spikes: Any, n_spikes: Any, constants: Any,
 ) -> None:  # fmt: skip
     """Do nothing: a spike of this model resets nothing."""

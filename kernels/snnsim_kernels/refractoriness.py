@@ -21,29 +21,35 @@ _FOREVER = np.int32(FOREVER)
 
 
 @njit
-def enter(row: Any, i: Any, step: Any, wait: Any, held: Any, calendar: Any, following: Any) -> None:
+def enter(row: Any, i: Any, step: Any, wait: Any, held: Any, calendar: Any, following: Any, due: Any) -> None:
     """Have neuron i released ``wait`` steps after ``step``."""
     days = row[_DAYS]
     far = min(np.int64(wait), days - 1)
     held[row[_NEURON] + i] = wait - far
+    due[row[_NEURON] + i] = step + far
     day = row[_CALENDAR] + (step + far) % days
     following[row[_NEURON] + i] = calendar[day]
     calendar[day] = i
 
 
 @njit
-def hold(row: Any, i: Any, step: Any, updates: Any, held: Any, masked: Any, calendar: Any, following: Any) -> None:
-    """Hold neuron i, which spiked in ``step``, for the next ``updates`` updates, at least 1."""
-    masked[row[_NEURON] + i] = 1
+def hold(
+    row: Any, i: Any, step: Any, updates: Any, held: Any, masked: Any, calendar: Any, following: Any, due: Any
+) -> None:
+    """Hold neuron i for the ``updates`` updates after ``step``, at least 1; or longer, where it is held for longer already."""
+    a = row[_NEURON] + i
     if updates >= _FOREVER:
-        held[row[_NEURON] + i] = _FOREVER
-    else:
-        enter(row, i, step, updates + 1, held, calendar, following)
+        held[a] = _FOREVER  # if it stands in the calendar, it stays held when its day comes
+    elif not masked[a]:
+        enter(row, i, step, updates + 1, held, calendar, following, due)
+    elif held[a] < _FOREVER:
+        held[a] = max(np.int64(held[a]), step + updates + 1 - due[a])
+    masked[a] = 1
 
 
 @njit
 def open_calendar(
-    row: Any, low: Any, high: Any, step: Any, held: Any, masked: Any, calendar: Any, following: Any
+    row: Any, low: Any, high: Any, step: Any, held: Any, masked: Any, calendar: Any, following: Any, due: Any
 ) -> None:
     """Enter what ``held`` says before ``step`` of neurons ``low`` to ``high`` - 1."""
     for day in range(row[_DAYS]):
@@ -53,7 +59,7 @@ def open_calendar(
         wait = held[a + i]
         masked[a + i] = wait > 0
         if 0 < wait < _FOREVER:
-            enter(row, i, step, wait - 1, held, calendar, following)
+            enter(row, i, step, wait - 1, held, calendar, following, due)
 
 
 @njit
@@ -63,5 +69,6 @@ def close_calendar(row: Any, step: Any, held: Any, calendar: Any, following: Any
     for ahead in range(days):
         i = calendar[row[_CALENDAR] + (step + ahead) % days]
         while i >= 0:
-            held[a + i] += ahead + 1
+            if held[a + i] < _FOREVER:
+                held[a + i] += ahead + 1
             i = following[a + i]

@@ -51,15 +51,15 @@ def _update_signature(precision: str) -> Any:
     real = _real(precision)
     return _I64(
         _I64, _I64, _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32),
-        _array(types.uint8), _array(_I32), real, _array(types.uint32), types.uint64, _array(_I64), _array(_I32),
+        _array(_I64), _array(types.uint8), _array(_I32), real, _array(types.uint32), types.uint64, _array(_I64), _array(_I32),
     )  # fmt: skip
 
 
 def _reset_signature(precision: str) -> Any:
     real = _real(precision)
     return types.void(
-        _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32), _array(_I32), _I64,
-        real,
+        _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32), _array(_I64),
+        _array(_I32), _I64, real,
     )  # fmt: skip
 
 

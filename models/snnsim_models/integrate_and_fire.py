@@ -32,8 +32,9 @@ __all__ = ["IF"]
 @njit
 def _update(state: Any, held: Any, step: Any, constants: Any) -> Any:
     v, i = state
-    dt, drift, threshold, t_open = constants[:4]
-    v = v + (i * dt + drift)
+    dt, drift, threshold, t_open, v_reset = constants[:5]
+    moved = v + (i * dt + drift)
+    v = v_reset if held else moved  # it is never refractory, but others may inhibit it
     return (v, i), (v > threshold) & (step >= t_open)
 
 
@@ -42,6 +43,12 @@ def _reset(state: Any, constants: Any) -> Any:
     v, i = state
     threshold, v_reset, soft = constants[2], constants[4], constants[5]
     return (v - (threshold - v_reset) if soft > 0 else v_reset, i), np.int32(0)
+
+
+@njit
+def _release(state: Any, constants: Any) -> Any:
+    _, i = state
+    return constants[4], i
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,6 +75,7 @@ class IF(Model):
     INPUT: ClassVar[str | None] = "i"
     UPDATE: ClassVar[Callable[..., Any] | None] = _update
     RESET: ClassVar[Callable[..., Any] | None] = _reset
+    RELEASE: ClassVar[Callable[..., Any] | None] = _release
     DORMANT: ClassVar[str | None] = "i"
 
     def __post_init__(self) -> None:
