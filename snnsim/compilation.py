@@ -144,6 +144,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         start, stop = (value / network.dt for value in population.active)
         row[Pop.KIND] = neuron_kinds.index(neuron_kind)
         row[Pop.RESET] = row[Pop.KIND] if neuron_kind.model.RESET is not None else -1
+        row[Pop.STOCHASTIC] = population.model.STOCHASTIC
         row[Pop.SIZE], row[Pop.NEURON] = population.size, neuron
         row[Pop.FIRST_STEP] = round(start)
         row[Pop.LAST_STEP] = round(stop) if math.isfinite(stop) else _NEVER

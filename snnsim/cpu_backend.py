@@ -60,6 +60,7 @@ class CpuBackend(Backend):
                 [registry.update_kernel(kind, precision) for kind in kinds],
                 [registry.reset_kernel(kind, precision) for kind in kinds],
                 [registry.delivery_kernel(kind, precision) for kind in self.compiled.deliveries or _SPARE],
+                registry.filler(),
             )
         return self._kernel_sets[kinds]
 

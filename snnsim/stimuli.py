@@ -13,6 +13,7 @@ __all__ = ["PoissonInput"]
 
 _MOST_PER_STEP = 1000.0
 _NEGLIGIBLE = 2.0**-34
+_LARGEST = 2**32 - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,21 +35,20 @@ class PoissonInput:
     def thresholds(self, dt: float) -> NDArray[np.uint32]:
         """Return the cumulative distribution of the number of spikes in a step of ``dt`` (ms), as thresholds for 32-bit words.
 
-        A word that reaches the first k thresholds stands for k spikes. Raises NetworkError for more than 1,000 spikes per step.
+        A word that exceeds the first k thresholds stands for k spikes. Their number is a multiple of 4; no word exceeds the last.
+        Raises NetworkError for more than 1,000 spikes per step.
         """
         mean = self.rate * dt / 1000.0
         if mean > _MOST_PER_STEP:
             raise NetworkError(
                 f"PoissonInput.rate must be at most {_MOST_PER_STEP:g} spikes per step of {dt:g} ms, got {mean:g}"
             )
-        reached: list[int] = []
-        cumulative, k = 0.0, 0
-        while True:
+        limits: list[int] = []
+        cumulative = 0.0
+        while not limits or limits[-1] < _LARGEST:
+            k = len(limits)
             cumulative += math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) if mean > 0 else 1.0
-            if 1.0 - cumulative < _NEGLIGIBLE and k >= mean:
-                return np.array(reached, np.uint32)
-            limit = round(cumulative * 2**32)
-            if limit >= 2**32:
-                return np.array(reached, np.uint32)
-            reached.append(limit)
-            k += 1
+            # Beyond the mean, what is left of the sum decides, which rounding may keep from ever reaching 1.
+            done = k >= mean and 1.0 - cumulative < _NEGLIGIBLE
+            limits.append(_LARGEST if done else min(max(round(cumulative * 2**32) - 1, 0), _LARGEST))
+        return np.array(limits + [_LARGEST] * (-len(limits) % 4), np.uint32)

@@ -23,20 +23,20 @@ class KernelSetType(types.StructRef):  # type: ignore[misc, unused-ignore]
 
 
 class KernelSet(structref.StructRefProxy):  # type: ignore[misc, unused-ignore]
-    """Update, reset and delivery kernels, each a tuple that the KIND and RESET columns of the tables index."""
+    """Update, reset and delivery kernels, each a tuple that the KIND and RESET columns index, and the filler of words."""
 
 
-structref.define_proxy(KernelSet, KernelSetType, ["updates", "resets", "deliveries"])
+structref.define_proxy(KernelSet, KernelSetType, ["updates", "resets", "deliveries", "fillers"])
 
 
 @jit()
-def _pack(updates: Any, resets: Any, deliveries: Any) -> Any:
-    return KernelSet(updates, resets, deliveries)
+def _pack(updates: Any, resets: Any, deliveries: Any, fillers: Any) -> Any:
+    return KernelSet(updates, resets, deliveries, fillers)
 
 
-def kernel_set(updates: Sequence[Any], resets: Sequence[Any], deliveries: Sequence[Any]) -> Any:
+def kernel_set(updates: Sequence[Any], resets: Sequence[Any], deliveries: Sequence[Any], filler: Any) -> Any:
     """Return a KernelSet of compiled kernels, at least one of each role; empty places hold the first of their role."""
-    return _pack(*(_padded(list(kernels)) for kernels in (updates, resets, deliveries)))
+    return _pack(*(_padded(list(kernels)) for kernels in (updates, resets, deliveries)), (filler,))
 
 
 def _padded(kernels: list[Any]) -> tuple[Any, ...]:

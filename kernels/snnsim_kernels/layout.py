@@ -44,7 +44,8 @@ class PopulationColumn(IntEnum):
     CALENDAR = 15  # offset of its calendar of releases from refractoriness...
     DAYS = 16  # ...and the calendar's number of steps; 0 where no neuron is ever held
     WHOLE = 17  # 1 where its neurons must not be shared out among workers
-    COUNT = 18
+    STOCHASTIC = 18  # 1 where the update takes random words
+    COUNT = 19
 
 
 class ProjectionColumn(IntEnum):

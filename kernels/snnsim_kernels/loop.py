@@ -27,12 +27,13 @@ _KIND, _RESET, _SIZE = int(PopulationColumn.KIND), int(PopulationColumn.RESET), 
 _NEURON, _RECORD_SPIKES = int(PopulationColumn.NEURON), int(PopulationColumn.RECORD_SPIKES)
 _FIRST_STEP, _LAST_STEP = int(PopulationColumn.FIRST_STEP), int(PopulationColumn.LAST_STEP)
 _HISTORY, _LENGTHS = int(PopulationColumn.HISTORY), int(PopulationColumn.LENGTHS)
-_SLOTS, _DAYS = int(PopulationColumn.SLOTS), int(PopulationColumn.DAYS)
+_SLOTS, _STOCHASTIC = int(PopulationColumn.SLOTS), int(PopulationColumn.STOCHASTIC)
 _P_COUNT, _DELIVERY = int(ProjectionColumn.COUNT), int(ProjectionColumn.KIND)
 _SOURCE, _TARGET = int(ProjectionColumn.SOURCE), int(ProjectionColumn.TARGET)
 _TARGET_NEURON, _TARGET_SIZE = int(ProjectionColumn.TARGET_NEURON), int(ProjectionColumn.TARGET_SIZE)
 _DELAYS, _N_DELAYS = int(ProjectionColumn.DELAYS), int(ProjectionColumn.N_DELAYS)
 _S_COUNT, _S_TARGET = int(StimulusColumn.COUNT), int(StimulusColumn.TARGET)
+_S_STREAM = int(StimulusColumn.STREAM)
 _S_NEURON, _S_SIZE = int(StimulusColumn.TARGET_NEURON), int(StimulusColumn.TARGET_SIZE)
 _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE), int(RecorderColumn.OUT)
 _R_INDEX, _R_EVERY = int(RecorderColumn.INDEX), int(RecorderColumn.EVERY)
@@ -117,6 +118,7 @@ def advance(
     """
     logged = 0
     update_kernels, reset_kernels, delivery_kernels = kernels.updates, kernels.resets, kernels.deliveries
+    fill_words = kernels.fillers[0]
     populations, projections, stimuli = tables.populations, tables.projections, tables.stimuli
     n_populations, n_projections = populations.shape[0], projections.shape[0]
     updates, fired, events = counters
@@ -164,9 +166,11 @@ def advance(
                         spikes = view(lists, row[_HISTORY] + slot * row[_SIZE], row[_SIZE])
                     else:
                         spikes = view(found, side * held.size + start, high - low)
+                    if row[_STOCHASTIC]:
+                        fill_words(words, low, high, seed, step, row[_NEURON], sample)
                     count = update_kernels[row[_KIND]](
-                        step, copy, sample, row, low, high, mine, held, masked, calendar, following, due,
-                        flags, spikes, constants, words, seed, train_pointers, train_neurons,
+                        step, copy, row, low, high, mine, held, masked, calendar, following, due,
+                        flags, spikes, constants, words, train_pointers, train_neurons,
                     )  # fmt: skip
                     if regulated and count > 0:
                         count = compete(
@@ -233,10 +237,11 @@ def advance(
                 low = max(ranges[row[_S_TARGET], 0], row[_S_NEURON])
                 high = min(ranges[row[_S_TARGET], 1], row[_S_NEURON] + row[_S_SIZE])
                 if low < high:
+                    first = low // 64 * 64
+                    fill_words(words, first, high, seed, step, row[_S_STREAM], sample)
                     events[copy, bin_, n_projections + c] += stimulate(
-                        step, sample, row, low, high, mine, words, draws, thresholds, weights,
-                        seed,
-                    )  # fmt: skip
+                        row, low, high, mine, view(words, low - first, high - low), draws, thresholds, weights
+                    )
             for p in range(n_populations):
                 row, slot = view(populations, p * _COUNT, _COUNT), slots[p]
                 count = length[row[_LENGTHS] + slot]

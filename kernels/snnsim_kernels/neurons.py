@@ -11,7 +11,7 @@ from numba import njit
 from snnsim_models import FOREVER
 
 from .layout import PopulationColumn
-from .random import fill_words, uniform
+from .random import uniform
 from .refractoriness import enter, hold
 from .views import view
 
@@ -131,9 +131,8 @@ sweep: Any  # one of the sweeps, bound and compiled
 
 
 def update_uniform(
-    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
-    train_neurons: Any,
+    step: Any, copy: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, train_pointers: Any, train_neurons: Any,
 ) -> Any:  # fmt: skip
     """Template: every neuron has the same constants."""
     n = high - low
@@ -144,9 +143,8 @@ def update_uniform(
 
 
 def update_per_neuron(
-    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
-    train_neurons: Any,
+    step: Any, copy: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, train_pointers: Any, train_neurons: Any,
 ) -> Any:  # fmt: skip
     """Template: every neuron has constants of its own."""
     n = high - low
@@ -158,24 +156,21 @@ def update_per_neuron(
 
 
 def update_stochastic(
-    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
-    train_neurons: Any,
+    step: Any, copy: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, train_pointers: Any, train_neurons: Any,
 ) -> Any:  # fmt: skip
     """Template: every neuron has a random number per step and constants of its own."""
     n = high - low
     release(step, row, state, held, masked, calendar, following, due, constants)
     rows = state_rows(state, row[_STATE] + low, row[_SIZE])
     c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
-    fill_words(words, low, high, seed, step, row[_NEURON], sample)
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c, words)
     return list_flagged(flags, n, low, spikes)
 
 
 def list_train(
-    step: Any, copy: Any, sample: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
-    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, seed: Any, train_pointers: Any,
-    train_neurons: Any,
+    step: Any, copy: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, train_pointers: Any, train_neurons: Any,
 ) -> Any:  # fmt: skip
     """List the spikes that the copy's train holds for this step."""
     now = step - row[_TRAIN_FIRST]

@@ -36,9 +36,8 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
     return c0, c1, c2, c3
 
 
-@njit
 def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population: Any, copy: Any) -> None:
-    """Fill ``words[: high - low]`` (uint32, room for 64 more), one per neuron from ``low``, a multiple of 64, to ``high`` - 1.
+    """Template: fill ``words`` (uint32), one per neuron from ``low``, a multiple of 64, to ``high`` - 1, and up to 63 behind.
 
     64 neurons share 16 blocks: neuron 64 g + 16 w + j reads word w of block 16 g + j. So all four words of a block are used,
     sixteen blocks are computed side by side, and any stretch can be filled alone.

@@ -16,7 +16,7 @@ from numba.core.errors import NumbaExperimentalFeatureWarning
 from snnsim_models import Model, Receptor, SpikeArray
 from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
-from . import loop, neurons, propagation, receptors, tuples
+from . import loop, neurons, propagation, random, receptors, tuples
 from ._jit import jit
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "ReceptorKind",
     "advance",
     "delivery_kernel",
+    "filler",
     "reset_kernel",
     "update_kernel",
 ]
@@ -50,8 +51,8 @@ def _real(precision: str) -> Any:
 def _update_signature(precision: str) -> Any:
     real = _real(precision)
     return _I64(
-        _I64, _I64, _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32),
-        _array(_I64), _array(types.uint8), _array(_I32), real, _array(types.uint32), types.uint64, _array(_I64), _array(_I32),
+        _I64, _I64, _array(_I64), _I64, _I64, real, _array(_I32), _array(types.uint8), _array(_I32), _array(_I32),
+        _array(_I64), _array(types.uint8), _array(_I32), real, _array(types.uint32), _array(_I64), _array(_I32),
     )  # fmt: skip
 
 
@@ -253,6 +254,13 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
     }
     name = f"{template.__name__}_{event}_{weight}_{width}_{precision}"
     return _bind(template, name, _delivery_signature(precision), **names)
+
+
+@cache
+def filler() -> Any:
+    """Return the compiled ``fill_words``. Called as a value it is not inlined: inside a longer function it is six times slower."""
+    signature = types.void(_array(types.uint32), _I64, _I64, types.uint64, _I64, _I64, _I64)
+    return _bind(random.fill_words, "fill_words", signature)
 
 
 @cache
