@@ -9,11 +9,12 @@ References
 Brunel 2000, Dynamics of sparsely connected networks of excitatory and inhibitory spiking neurons, J. Comput. Neurosci. 8:183.
 """
 
-from snnsim_models import LIF, Delta, PoissonInput
+from snnsim_models import LIF, Delta
 
 from .._errors import NetworkError
 from ..network import Network
 from ..rules import FixedInDegree, FixedProbability, Rule
+from ..stimuli import PoissonInput
 
 __all__ = ["brunel"]
 

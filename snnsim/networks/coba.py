@@ -1,7 +1,7 @@
 """COBA: the conductance-based balanced network of Vogels & Abbott, as a benchmark of simulators.
 
 4,000 x ``scale`` LIF neurons, 80 % of them excitatory, 80 random inputs each, exponential conductances. Random input of 50 ms
-starts asynchronous irregular activity at about 19 Hz, which then sustains itself.
+starts asynchronous irregular activity at about 20 Hz, which then sustains itself.
 
 References
 ----------

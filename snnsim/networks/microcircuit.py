@@ -17,12 +17,13 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from snnsim_models import LIF, ExponentialCurrent, PoissonInput
+from snnsim_models import LIF, ExponentialCurrent
 
 from .._errors import NetworkError
 from ..distributions import Normal
 from ..network import Network
 from ..rules import FixedTotalNumber
+from ..stimuli import PoissonInput
 
 __all__ = ["microcircuit"]
 
