@@ -36,7 +36,7 @@ DEFAULT = "cuba-4000,cuba-40000,brunel-12500,microcircuit-0.1"
 RATE_TOLERANCE, CV_TOLERANCE = 0.1, 0.1
 PEERS = {
     "brian2": "Brian2 is not installed (pip install 'snnsim[brian2]')",
-    "nest": "NEST is not installed (pip install nest-simulator)",
+    "nest": "NEST is not installed (pip install 'snnsim[nest]')",
 }
 
 
