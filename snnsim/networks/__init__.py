@@ -3,9 +3,17 @@
 from collections.abc import Callable
 
 from ..network import Network
+from .brunel import brunel
+from .coba import coba
 from .cuba import cuba
+from .microcircuit import microcircuit
 
-__all__ = ["NETWORKS", "cuba"]
+__all__ = ["NETWORKS", "brunel", "coba", "cuba", "microcircuit"]
 
-NETWORKS: dict[str, Callable[..., Network]] = {"cuba": cuba}
+NETWORKS: dict[str, Callable[..., Network]] = {
+    "cuba": cuba,
+    "coba": coba,
+    "brunel": brunel,
+    "microcircuit": microcircuit,
+}
 """Networks by name; each takes ``scale`` (above 0) and ``seed``."""

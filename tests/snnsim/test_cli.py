@@ -271,3 +271,40 @@ def test_help_loads_no_heavy_library():
     code = "import sys, snnsim.cli; print(sorted({'torch', 'sklearn', 'matplotlib', 'pooch'} & set(sys.modules)))"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert process.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("network", "options", "populations"),
+    [
+        ("cuba", ("--scale", 0.05, "--precision", "float32"), ("exc", "inh")),
+        ("coba", ("--scale", 0.05), ("exc", "inh")),
+        ("brunel", ("--scale", 0.1), ("exc", "inh")),
+        ("microcircuit", ("--scale", 0.02, "--discard", 20, "--background", "dc"), ("L23E", "L6I")),
+    ],
+)
+def test_simulate_prints_a_row_for_each_population_of_neurons(network, options, populations, tmp_path):
+    done = invoke("simulate", network, *options, "--time", 50, "--plot", tmp_path / "raster.png")
+    assert done.exit_code == 0, done.output
+    for population in populations:
+        assert population in done.stdout
+    assert "start" not in done.stdout  # sources have no row
+    assert "synaptic events" in done.stdout
+    assert ("first compilation" in done.stdout) == (network != "microcircuit")
+    assert (tmp_path / "raster.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nowhere",), "there are cuba, coba, brunel, microcircuit"),
+        (("cuba", "--background", "dc"), "--background is an option of the microcircuit, cuba has none"),
+        (("microcircuit", "--scale", 0.05, "--background", "noise"), "background must be 'poisson' or 'dc'"),
+        (("cuba", "--scale", 0.05, "--discard", -1), "duration"),
+        (("brunel", "--scale", 0.01), "scale must be at least 0.1"),
+    ],
+)
+def test_simulate_refuses_in_one_line(arguments, words):
+    refused = invoke("simulate", *arguments)
+    assert refused.exit_code == 2
+    assert words in refused.stderr
+    assert refused.stderr.splitlines()[-1].startswith("snnsim: ")
