@@ -25,6 +25,7 @@ class Stretch:
     per_bin : steps in a bin of the counters
     traces : recorded values (copies, values), filled
     seed, first_sample : of the random numbers
+    log_bytes : how large the spike log may become, None for what the machine has left
     progress : called with the fraction done, or None
     """
 
@@ -46,6 +47,7 @@ class Stretch:
     first: int
     last: int
     log_spikes: bool
+    log_bytes: int | None
     progress: Callable[[float], None] | None
 
 

@@ -17,6 +17,7 @@ from snnsim_kernels.registry import NeuronKind
 from snnsim_kernels.team import BARRIER_SIZE
 
 from ._cores import cores
+from ._memory import require_memory
 from .backend import Backend, Stretch
 from .compilation import CompiledNetwork
 
@@ -96,7 +97,7 @@ class CpuBackend(Backend):
         lock = threading.Lock()
         finished, next_copy = 0, 0
         threads = min(self.threads, copies)
-        logs: list[NDArray[np.int32]] = []
+        logs = _SpikeLog(stretch)
 
         def work() -> None:
             nonlocal finished, next_copy
@@ -127,7 +128,7 @@ class CpuBackend(Backend):
                     with lock:
                         finished += advanced
                         if used:
-                            logs.append(scratch.spike_log[:used].copy())
+                            logs.append(scratch.spike_log[:used])
                     if progress is not None and threading.current_thread() is caller:
                         progress(finished / todo)
 
@@ -141,7 +142,7 @@ class CpuBackend(Backend):
                 stop.set()
         if progress is not None:
             progress(1.0)
-        return np.concatenate(logs) if logs else np.zeros((0, 3), np.int32)
+        return logs.joined()
 
     def _together(self, stretch: Stretch, workers: int) -> NDArray[np.int32]:
         """Share out the neurons of one copy among threads."""
@@ -158,7 +159,7 @@ class CpuBackend(Backend):
         ]
         events = [stretch.counters.events, *(np.zeros_like(stretch.counters.events) for _ in team[1:])]
         updates, fired, _ = stretch.counters
-        logs: list[NDArray[np.int32]] = []
+        logs = _SpikeLog(stretch)
         step, per_call = first, max(1, int(_SLICE_S / _GUESS_S / self.compiled.n_neurons))
 
         def work(worker: int, until: int) -> Any:
@@ -178,12 +179,12 @@ class CpuBackend(Backend):
                     step = until
                 per_call = _next_slice(step - before, time.perf_counter() - begun, per_call)
                 if used:
-                    logs.append(team[0].spike_log[:used].copy())
+                    logs.append(team[0].spike_log[:used])
                 if stretch.progress is not None:
                     stretch.progress((step - first) / (last - first))
         state.history[:], state.lengths[:] = shared.history[:1], shared.lengths[:1]
         stretch.counters.events[:] = sum(events)
-        return np.concatenate(logs) if logs else np.zeros((0, 3), np.int32)
+        return logs.joined()
 
     def _scratch(self, stretch: Stretch, worker: int = 0, workers: int = 1) -> Scratch:
         """Return what one worker writes to."""
@@ -212,6 +213,25 @@ class CpuBackend(Backend):
             counts=np.zeros((2, workers, len(populations), 2), np.int64),
             barrier=np.zeros(BARRIER_SIZE, np.int64),
         )
+
+
+class _SpikeLog:
+    """The parts of a spike log, within the memory that they may take."""
+
+    def __init__(self, stretch: Stretch) -> None:
+        self._parts: list[NDArray[np.int32]] = [np.zeros((0, 3), np.int32)]
+        self._size, self._limit = 0, stretch.log_bytes
+
+    def append(self, part: NDArray[np.int32]) -> None:
+        """Keep a copy of a part. Raises SimulationError where it does not fit; the run has come to an end then."""
+        self._size += part.nbytes
+        # Joining the parts takes as much again.
+        require_memory("the log of recorded spikes", {"spikes so far": 2 * self._size}, self._limit)
+        self._parts.append(part.copy())
+
+    def joined(self) -> NDArray[np.int32]:
+        """Return the whole log."""
+        return np.concatenate(self._parts)
 
 
 def _next_slice(advanced: int, elapsed: float, per_call: int) -> int:

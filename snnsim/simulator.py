@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.layout import Counters
 from snnsim_kernels.layout import PopulationColumn as Pop
@@ -21,10 +21,11 @@ from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
 from .inputs import Inputs, prepare_inputs
-from .network import Network
+from .network import Network, Projection
 from .recording import Record, prepare_recorders
 from .results import Operations, Result
 from .state_file import load_state, save_state
+from .synapses import Synapses, changed_weights, number_of, synapses_of, weights_of
 
 __all__ = ["Simulator"]
 
@@ -64,7 +65,35 @@ class Simulator:
         self._backend: Backend = (
             Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
         )
+        self._weights = self._compiled.weights
+        if self._compiled.changes_weights:
+            if self.copies > 1:
+                raise SimulationError(
+                    f"Simulator.copies must be 1 where weights change, since copies share them, got {self.copies}"
+                )
+            self._weights = self._compiled.weights.copy()
         self.reset()
+
+    def synapses(self, projection: Projection | str) -> Synapses:
+        """Return sources, targets, weights and delays of a projection, given itself or its name, as they are now.
+
+        Raises SimulationError where there is none such, or it shares its weights, as a convolution does.
+        """
+        return synapses_of(self._compiled, self._weights, number_of(self._compiled, projection, "synapses"))
+
+    def weights(self, projection: Projection | str) -> NDArray[np.floating]:
+        """Return the stored weights of a projection, in the order of :meth:`synapses`; one where all synapses share it."""
+        number = number_of(self._compiled, projection, "weights")
+        return weights_of(self._compiled, self._weights, number).copy()
+
+    def set_weights(self, projection: Projection | str, values: ArrayLike) -> None:
+        """Change the weights of a projection: as many as :meth:`weights` returns, or one value for all. ``reset`` keeps them.
+
+        Synapses neither come nor go: a weight of 0 goes on being delivered and counted. Raises SimulationError where the values do
+        not fit.
+        """
+        number = number_of(self._compiled, projection, "set_weights")
+        self._weights = changed_weights(self._compiled, self._weights, number, values)
 
     @property
     def network(self) -> Network:
@@ -102,7 +131,8 @@ class Simulator:
         self._state = self._compiled.state(self.copies)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that a run changes: potentials, currents, refractoriness, spikes under way, time, random streams.
+        """Write everything that a run changes: potentials, currents, refractoriness, spikes under way, changed weights, time,
+        random streams.
 
         Raises SimulationError where the file cannot be written (none is left then) or a run was interrupted.
         """
@@ -110,7 +140,7 @@ class Simulator:
         if not self._backend.continues:
             raise SimulationError(f"save: the {self.backend} backend keeps no state")
         numbers = {"step": self._step, "seed": self._seed, "first_sample": self._first_sample}
-        save_state(path, self._compiled, self._state, numbers)
+        save_state(path, self._compiled, self._state, self._weights, numbers)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Go back to a saved state of the same network, precision and number of copies.
@@ -119,7 +149,7 @@ class Simulator:
         """
         if not self._backend.continues:
             raise SimulationError(f"load: the {self.backend} backend keeps no state")
-        self._state, numbers = load_state(path, self._compiled, self.copies)
+        self._state, self._weights, numbers = load_state(path, self._compiled, self.copies)
         self._step, self._seed, self._first_sample = (numbers[key] for key in ("step", "seed", "first_sample"))
         self._interrupted = False
 
@@ -197,7 +227,7 @@ class Simulator:
                 timed_inputs=given.timed_inputs,
                 schedule=given.schedule,
                 timed_values=given.timed_values,
-                weights=compiled.weights,
+                weights=self._weights,
                 trains=given.trains,
                 per_bin=per_bin,
                 counters=counters,
@@ -207,6 +237,7 @@ class Simulator:
                 first=first,
                 last=last,
                 log_spikes=bool(recorders.spikes),
+                log_bytes=None if self._budget is None else max(self._budget - traces.nbytes, 0),
                 progress=progress,
             )
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from snnsim_kernels.layout import State
 
 from ._errors import SimulationError
@@ -40,10 +41,21 @@ def _digest(compiled: CompiledNetwork) -> str:
     return digest.hexdigest()
 
 
-def save_state(path: str | os.PathLike[str], compiled: CompiledNetwork, state: State, numbers: dict[str, int]) -> None:
-    """Write a state and the ``numbers`` that go with it (step, seed, first sample). Raises SimulationError where it cannot."""
+def save_state(
+    path: str | os.PathLike[str],
+    compiled: CompiledNetwork,
+    state: State,
+    weights: NDArray[Any],
+    numbers: dict[str, int],
+) -> None:
+    """Write a state, the weights if they have changed, and the ``numbers`` that go with them (step, seed, first sample).
+
+    Raises SimulationError where it cannot.
+    """
     target = Path(path)
     arrays: dict[str, Any] = {**state._asdict(), **{key: np.uint64(value) for key, value in numbers.items()}}
+    if weights is not compiled.weights:
+        arrays["weights"] = weights
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix=".part", delete=False) as file:
@@ -56,8 +68,10 @@ def save_state(path: str | os.PathLike[str], compiled: CompiledNetwork, state: S
         raise SimulationError(f"the state cannot be written to {target}: {error.strerror or error}") from error
 
 
-def load_state(path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int) -> tuple[State, dict[str, int]]:
-    """Read what :func:`save_state` wrote for this network.
+def load_state(
+    path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int
+) -> tuple[State, NDArray[Any], dict[str, int]]:
+    """Read what :func:`save_state` wrote for this network: state, weights and numbers.
 
     Raises SimulationError where the file is missing, damaged, foreign, of another format version, network or number of copies.
     """
@@ -75,11 +89,16 @@ def load_state(path: str | os.PathLike[str], compiled: CompiledNetwork, copies: 
         raise SimulationError(f"{source}: format version {arrays['format']}, this snnsim reads {FORMAT_VERSION}")
     if str(arrays["digest"]) != _digest(compiled):
         raise SimulationError(f"{source}: the state of another network, or of another precision or time step")
-    fresh = compiled.state(copies)
-    for name, expected in fresh._asdict().items():
+    expected_arrays = compiled.state(copies)._asdict()
+    if "weights" in arrays:
+        expected_arrays["weights"] = compiled.weights
+    for name, expected in expected_arrays.items():
         found = arrays.get(name)
         if found is None or found.dtype != expected.dtype or found.shape != expected.shape:
             shape = "nothing" if found is None else f"{found.dtype} {found.shape}"
             raise SimulationError(f"{source}: {name} must be {expected.dtype} {expected.shape}, got {shape}")
     state = State(*(np.ascontiguousarray(arrays[name]) for name in State._fields))
-    return state, {key: int(arrays[key]) for key in ("step", "seed", "first_sample")}
+    weights = arrays.get("weights", compiled.weights)
+    if compiled.changes_weights and weights is compiled.weights:
+        weights = weights.copy()
+    return state, weights, {key: int(arrays[key]) for key in ("step", "seed", "first_sample")}

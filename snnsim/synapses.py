@@ -1,0 +1,84 @@
+"""The synapses of a compiled network, as they lie in its flat arrays: read back, and their weights changed."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from snnsim_kernels.layout import ProjectionColumn as Proj
+
+from ._checks import real_array
+from ._errors import SimulationError
+from .compilation import CompiledNetwork
+from .connections import Dense, Sparse
+from .network import Projection
+
+__all__ = ["Synapses", "changed_weights", "number_of", "synapses_of", "weights_of"]
+
+
+class Synapses(NamedTuple):
+    """Synapses in the order in which they are stored and recorded: by source, then delay, then target. Arrays of shape (synapses,)."""
+
+    sources: NDArray[np.int64]
+    """Neurons of the source population."""
+    targets: NDArray[np.int64]
+    """Neurons of the target population."""
+    weights: NDArray[Any]
+    """In the unit of the receptor."""
+    delays: NDArray[np.float64]
+    """In ms."""
+
+
+def number_of(compiled: CompiledNetwork, projection: Projection | str, what: str) -> int:
+    """Return the row of a projection, given itself or its name. Raises SimulationError where the network has none such."""
+    for number, known in enumerate(compiled.network.projections):
+        if projection is known or projection == known.name:
+            return number
+    names = ", ".join(known.name for known in compiled.network.projections) or "none"
+    shown = projection.name if isinstance(projection, Projection) else projection
+    raise SimulationError(f"{what}: no projection {shown!r}, the network has {names}")
+
+
+def weights_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -> NDArray[Any]:
+    """Return the part of the flat array ``weights`` that a projection stores: one entry where all synapses share their weight."""
+    start = int(compiled.projections[number, Proj.WEIGHTS])
+    return weights[start : start + compiled.n_weights(number)]
+
+
+def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -> Synapses:
+    """Return the synapses of a dense or sparse projection. Raises SimulationError for shared weights, as of a convolution."""
+    row, projection = compiled.projections[number], compiled.network.projections[number]
+    connectivity = compiled.deliveries[row[Proj.KIND]].connectivity
+    n_sources, n_targets = int(row[Proj.SOURCE_SIZE]), int(row[Proj.TARGET_SIZE])
+    delays = compiled.delays[row[Proj.DELAYS] : row[Proj.DELAYS] + row[Proj.N_DELAYS]] * compiled.network.dt
+    own = weights_of(compiled, weights, number)
+    if connectivity == Dense.connectivity:
+        sources, targets = np.divmod(np.arange(n_sources * n_targets), n_targets)
+        each = np.full(len(own), delays[0])
+    elif connectivity == Sparse.connectivity:
+        pointers = compiled.pointers[row[Proj.POINTERS] :][: n_sources * len(delays) + 1]
+        counts, first = np.diff(pointers), int(row[Proj.SYNAPSES])
+        stored = compiled.narrow_targets if compiled.deliveries[row[Proj.KIND]].narrow else compiled.targets
+        targets = stored[first : first + int(pointers[-1])].astype(np.int64)
+        sources = np.repeat(np.arange(len(counts)) // len(delays), counts)
+        each = np.repeat(np.tile(delays, n_sources), counts)
+        own = np.broadcast_to(own, len(targets))
+    else:
+        raise SimulationError(f"synapses: projection {projection.name!r} shares its weights and stores no synapses")
+    return Synapses(sources + projection.source.start, targets + projection.target.start, own.copy(), each)
+
+
+def changed_weights(compiled: CompiledNetwork, weights: NDArray[Any], number: int, values: ArrayLike) -> NDArray[Any]:
+    """Return ``weights`` with new ones for a projection, shaped as it stores them or one value for all.
+
+    Raises SimulationError where the shape does not fit, or a value is not finite or too large for the precision.
+    """
+    name = compiled.network.projections[number].name
+    array = real_array(f"set_weights: the weights of {name!r}", values, SimulationError)
+    size = compiled.n_weights(number)
+    if array.size not in (1, size):
+        raise SimulationError(f"set_weights: projection {name!r} stores {size} weights, got shape {array.shape}")
+    if np.abs(array).max(initial=0) > np.finfo(weights.dtype).max:
+        raise SimulationError(f"set_weights: the weights of {name!r} exceed {weights.dtype.name}")
+    changed = weights.copy() if weights is compiled.weights else weights
+    weights_of(compiled, changed, number)[:] = array.ravel()
+    return changed
