@@ -16,7 +16,7 @@ __all__ = ["Synapses", "changed_weights", "number_of", "synapses_of", "weights_o
 
 
 class Synapses(NamedTuple):
-    """Synapses in the order in which they are stored and recorded: by source, then delay, then target. Arrays of shape (synapses,)."""
+    """Synapses in the order in which they are stored and recorded: by source, then delay, then target."""
 
     sources: NDArray[np.int64]
     """Neurons of the source population."""
