@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from .layout import PopulationColumn
-from .random import fill_words, uniform
+from .random import fill_words
 
 __all__ = [
     "list_train",
@@ -44,13 +44,14 @@ def list_flagged(flags: Any, n: Any, spikes: Any) -> Any:
 
 
 # Free names of the templates, bound by the registry for each model: scalar is its function; state_rows, state_of and store
-# reach its states, constant_rows and constants_of its constants (see tuples.py).
+# reach its states, constant_rows and constants_of its constants (see tuples.py); draw makes its random number from a word.
 scalar: Any
 state_rows: Any
 state_of: Any
 store: Any
 constant_rows: Any
 constants_of: Any
+draw: Any
 
 
 def sweep_uniform(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any) -> None:
@@ -74,7 +75,7 @@ def sweep_per_neuron(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any)
 def sweep_stochastic(rows: Any, n: Any, held: Any, flags: Any, now: Any, c: Any, words: Any) -> None:
     """Template: advance every neuron with a random number and constants of its own."""
     for i in range(n):
-        new, hold, spike = scalar(state_of(rows, i), held[i], now, uniform(words[i]), constants_of(c, i))
+        new, hold, spike = scalar(state_of(rows, i), held[i], now, draw(words[i]), constants_of(c, i))
         store(rows, i, new)
         held[i] = hold
         flags[i] = spike

@@ -16,7 +16,7 @@ from numba.core.errors import NumbaExperimentalFeatureWarning
 from snnsim_models import Model, Receptor, SpikeArray
 from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
-from . import loop, neurons, propagation, receptors, tuples
+from . import loop, neurons, propagation, random, receptors, tuples
 from ._jit import jit
 
 __all__ = [
@@ -84,6 +84,7 @@ class NeuronKind(NamedTuple):
     n_constants: int  # of the neuron alone
     per_neuron: bool  # whether the constants are given per neuron
     receptors: tuple[ReceptorKind, ...] = ()  # those with states of their own
+    method: str = "exact"  # of integration
 
     @property
     def all_states(self) -> int:
@@ -104,7 +105,7 @@ class NeuronKind(NamedTuple):
     def name(self, precision: str) -> str:
         """The suffix that tells its kernels from others."""
         parts = [self.model.__name__, *(kind.receptor.__name__ for kind in self.receptors)]
-        return "_".join([*parts, precision])
+        return "_".join([*parts, self.method, precision])
 
 
 @cache
@@ -117,36 +118,47 @@ def _of_rows(action: str, k: int) -> Any:
     return _bind(getattr(tuples, f"{action}_pair"), f"{action}_{k}", None, **halves)
 
 
-def _receive(kinds: tuple[ReceptorKind, ...], precision: str, cached: bool) -> Any:
-    """Return one function that advances all receptors."""
-    suffix = "_".join([*(kind.receptor.__name__ for kind in kinds), precision])
-    if not kinds:
+def _receive(kind: NeuronKind, n: int, precision: str) -> Any:
+    """Return one function that advances the first ``n`` receptors."""
+    exact = kind.method == "exact"
+    scalars = [part.receptor.RECEIVE if exact else part.receptor.RECEIVE_EULER for part in kind.receptors[:n]]
+    if n == 1:
+        return scalars[0]
+    suffix = "_".join([*(part.receptor.__name__ for part in kind.receptors[:n]), kind.method, precision])
+    if n == 0:
         zero = PRECISIONS[precision](0)
-        return _bind(receptors.receive_nothing, f"receive_{suffix}", None, cached=cached, ZERO=zero)
-    last = kinds[-1]
-    if len(kinds) == 1:
-        return last.receptor.RECEIVE
+        return _bind(receptors.receive_nothing, f"receive_{suffix}", None, cached=kind.cached, ZERO=zero)
     names = {
-        "first": _receive(kinds[:-1], precision, cached),
-        "second": last.receptor.RECEIVE,
-        "STATES": sum(len(kind.receptor.STATES) for kind in kinds[:-1]),
-        "CONSTANTS": sum(kind.n_constants for kind in kinds[:-1]),
+        "first": _receive(kind, n - 1, precision),
+        "second": scalars[-1],
+        "add": receptors.add_drives if exact else receptors.add_pairs,
+        "STATES": sum(len(part.receptor.STATES) for part in kind.receptors[: n - 1]),
+        "CONSTANTS": sum(part.n_constants for part in kind.receptors[: n - 1]),
     }
-    return _bind(receptors.receive_pair, f"receive_{suffix}", None, cached=cached, **names)
+    return _bind(receptors.receive_pair, f"receive_{suffix}", None, cached=kind.cached, **names)
 
 
 def _scalar(kind: NeuronKind, precision: str) -> Any:
     """Return the equations of a neuron and its receptors as one function."""
-    if not kind.model.RECEIVES:
+    if not kind.model.MOVES:
         return kind.model.UPDATE
+    template = receptors.update_receiving_randomly if kind.model.STOCHASTIC else receptors.update_receiving
     names = {
-        "receive": _receive(kind.receptors, precision, kind.cached),
+        "receive": _receive(kind, len(kind.receptors), precision),
+        "move": kind.model.MOVES[kind.method],
         "neuron": kind.model.UPDATE,
         "STATES": len(kind.model.STATES),
         "CONSTANTS": kind.n_constants,
     }
-    name = f"update_receiving_{kind.name(precision)}"
-    return _bind(receptors.update_receiving, name, None, cached=kind.cached, **names)
+    return _bind(template, f"{template.__name__}_{kind.name(precision)}", None, cached=kind.cached, **names)
+
+
+def _draw(distribution: str, precision: str) -> Any:
+    """Return the function that makes a random number of the precision from a word; a uniform one is exact in each."""
+    scalar = getattr(random, distribution)
+    if precision == "float64" or distribution == "uniform":
+        return scalar
+    return _bind(random.single, f"{distribution}_{precision}", None, draw=scalar)
 
 
 def _access(n_states: int, n_constants: int) -> dict[str, Any]:
@@ -175,6 +187,7 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
     names = {
         "scalar": _scalar(kind, precision),
         "cached": kind.cached,
+        "draw": _draw(kind.model.DRAW, precision),
         **_access(kind.all_states, kind.all_constants),
     }
     suffix = kind.name(precision)
