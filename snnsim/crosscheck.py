@@ -196,7 +196,7 @@ def _model(case: Case, rng: np.random.Generator) -> LIF | IF:
     t_ref = rng.choice([0.0, 0.1, 2.0, 5.0], _CELLS) if case["t_ref"] == "per neuron" else float(case["t_ref"])
     model, own = _LEAKY[case["model"]]
     middles = {"tau_m": (20.0, 5.0), "v_rest": (18.5, 2.0), "r_m": (1.0, 0.2), "i_offset": (0.5, 0.25), **own}
-    leaky = {name: value(*middle) for name, middle in middles.items()}
+    leaky: dict[str, Any] = {name: value(*middle) for name, middle in middles.items()}
     return model(t_ref=t_ref, receptors=receptors, **leaky, **common)
 
 

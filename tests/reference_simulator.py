@@ -45,7 +45,11 @@ from snnsim import (
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-VARIABLES: dict[type, tuple[str, ...]] = {ExponentialCurrent: ("i",), AlphaCurrent: ("i", "h"), ExponentialConductance: ("g",)}
+VARIABLES: dict[type, tuple[str, ...]] = {
+    ExponentialCurrent: ("i",),
+    AlphaCurrent: ("i", "h"),
+    ExponentialConductance: ("g",),
+}
 """The state variables of receptors; the last decays alone."""
 
 
@@ -182,7 +186,9 @@ class Reference:
                         state[name][f"{receptor}.{variable}"] = np.zeros(shape)
                 if isinstance(population.model, AdaptiveThresholdLIF):
                     state[name]["theta"] = np.zeros(shape) + population.model.theta_initial
-                    state[name]["theta_carry"] = np.zeros(shape)  # the engine's remainder of rounding: nothing, in exact numbers
+                    state[name]["theta_carry"] = np.zeros(
+                        shape
+                    )  # the engine's remainder of rounding: nothing, in exact numbers
                 if isinstance(population.model, AdaptiveCurrentLIF):
                     state[name]["w"] = np.zeros(shape)
                 if name in inputs:

@@ -7,7 +7,14 @@ from typing import Any
 
 from numba import njit
 
-__all__ = ["add_drives", "add_pairs", "receive_nothing", "receive_pair", "update_receiving", "update_receiving_randomly"]
+__all__ = [
+    "add_drives",
+    "add_pairs",
+    "receive_nothing",
+    "receive_pair",
+    "update_receiving",
+    "update_receiving_randomly",
+]
 
 first: Any
 second: Any

@@ -7,9 +7,9 @@ Over a step a potential moves by an affine map, its ``move`` (decay, shift, gain
     exact               decay = exp(-dt / tau_m),  shift = (1 - decay) v_rest + gain i + what each receptor adds, in closed form
     exponential Euler   decay = exp(-x),  shift = (1 - decay) (k v_rest + k r_m (i + I)) / x,  k = dt / tau_m,  x = k (1 + r_m g)
 
-where g (nS) is the summed conductance of the receptors, I (pA) the sum of their currents and of g e_rev, both of the start of the step.
-Constants of every such neuron start with three of the method (decay, (1 - decay) v_rest, (1 - decay) r_m, or k, k v_rest, k r_m) and
-go on with threshold, reset potential, refractory steps, and whether the reset is soft.
+where g (nS) is the conductance of all receptors and I (pA) the sum of their currents and of g e_rev, both of the start of the step;
+r_m i_offset counts into v_rest. The constants of every such neuron start with three of the method, (decay, (1 - decay) v_rest,
+(1 - decay) r_m) or (k, k v_rest, k r_m), then threshold, reset potential, refractory steps, and whether the reset is soft.
 
 References
 ----------

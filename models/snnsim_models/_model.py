@@ -22,7 +22,7 @@ class Model(Parameters):
     - ``UPDATE(state, held, step, constants) -> (state, held, spike)`` for one neuron and one step, compiled by Numba:
       scalars and tuples of scalars in and out, no branches that write, no literals that would widen float32. A spike sets
       ``held`` (int32) to the steps of refractoriness; it counts down to 0. A model with ``STOCHASTIC = True`` takes a random
-      number before ``constants``, of the distribution ``DRAW``; one with ``MOVES`` takes, after ``state``, the move of its membrane;
+      number of the distribution ``DRAW`` before ``constants``; one with ``MOVES`` takes the move of its membrane after ``state``;
     - ``MOVES``, for a model with receptors that have dynamics of their own: by integration method the function
       ``(state, drive, constants) -> move``, where ``drive`` is the sum of what these receptors give in the step;
     - ``RESET(state, constants) -> state``: what a spike does to the neuron that fired, once all spikes of the step are delivered;

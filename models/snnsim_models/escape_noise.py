@@ -45,7 +45,7 @@ class EscapeNoiseLIF(LIF):
     rho_0 : Hz, above 0, the hazard at the threshold
     delta_v : mV, above 0, the potential over which the hazard grows e-fold
 
-    Where v_threshold is ``inf``, it never fires. A soft reset takes v_threshold - v_reset from v, also from a v below the threshold.
+    Where v_threshold is ``inf``, it never fires. A soft reset takes v_threshold - v_reset from v, wherever v is.
     """
 
     rho_0: Parameter = parameter(100.0, "Hz", above=0.0)

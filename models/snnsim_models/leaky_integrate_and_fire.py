@@ -117,8 +117,8 @@ class LIF(Model):
     def constants(self, dt: float) -> tuple[Parameter, ...]:
         """Return three constants of the method, then (threshold, reset potential, refractory steps, whether the reset is soft).
 
-        The three are (decay, rest, gain): exp(-dt / tau_m), and 1 minus it times v_rest + r_m i_offset and times r_m; for exponential
-        Euler dt / tau_m takes the place of both exp(-dt / tau_m) and 1 minus it.
+        The three are, with decay = exp(-dt / tau_m) and rest = v_rest + r_m i_offset, (decay, (1 - decay) rest, (1 - decay) r_m);
+        for exponential Euler, with k = dt / tau_m, (k, k rest, k r_m).
         """
         leak = dt / np.asarray(self.tau_m)
         first, share = (np.exp(-leak), 1 - np.exp(-leak)) if self.method == "exact" else (leak, leak)

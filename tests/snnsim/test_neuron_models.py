@@ -152,9 +152,7 @@ def test_the_escape_rate_at_a_constant_potential(above: float, precision: str) -
 
 
 def test_escape_intervals_are_geometric_after_refractoriness() -> None:
-    model = EscapeNoiseLIF(
-        v_rest=0.0, v_reset=-1e-3, v_threshold=0.0, rho_0=100.0, delta_v=1.0, tau_m=1e-3, t_ref=2.0
-    )
+    model = EscapeNoiseLIF(v_rest=0.0, v_reset=-1e-3, v_threshold=0.0, rho_0=100.0, delta_v=1.0, tau_m=1e-3, t_ref=2.0)
     spikes = alone(model, 4000.0, size=40, seed=2).spikes["n"]
     order = np.lexsort((spikes.steps, spikes.neurons))
     intervals = np.diff(spikes.steps[order])[np.diff(spikes.neurons[order]) == 0]

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from reference_simulator import philox as reference_philox
 from reference_simulator import normals, open_uniforms, uniforms
+from reference_simulator import philox as reference_philox
 from scipy.special import ndtri
 from scipy.stats import kstest
 from snnsim_kernels.random import draws, fill_words, normal_quantile, open_uniform, philox, uniform
@@ -71,11 +71,15 @@ def test_open_uniform_covers_zero_to_one_without_either() -> None:
 def test_normal_quantiles_to_15_digits() -> None:
     """Centre, tails and far tails, on both sides, and the seams between them."""
     seams = np.array([0.075, 0.925, math.exp(-25.0), 1 - math.exp(-25.0)])
-    p = np.concatenate([np.linspace(0.001, 0.999, 999), np.logspace(-300, -3, 300), 1 - np.logspace(-15, -3, 60), seams])
+    p = np.concatenate(
+        [np.linspace(0.001, 0.999, 999), np.logspace(-300, -3, 300), 1 - np.logspace(-15, -3, 60), seams]
+    )
     p = np.concatenate([p, np.nextafter(seams, 0), np.nextafter(seams, 1)])
     ours = np.array([normal_quantile(float(q)) for q in p])
     np.testing.assert_allclose(ours, ndtri(p), rtol=2e-15, atol=2e-15)
-    assert np.array_equal([normal_quantile(float(q)) for q in (0.25, 0.0625, 2.0**-40)], -ours_of(0.75, 0.9375, 1 - 2.0**-40))
+    assert np.array_equal(
+        [normal_quantile(float(q)) for q in (0.25, 0.0625, 2.0**-40)], -ours_of(0.75, 0.9375, 1 - 2.0**-40)
+    )
 
 
 def ours_of(*p: float) -> np.ndarray:

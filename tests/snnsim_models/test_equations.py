@@ -126,7 +126,12 @@ def test_adaptive_current_with_conductances() -> None:
 def test_escape_noise() -> None:
     model = EscapeNoiseLIF(tau_m=1e300, v_threshold=10.0, t_ref=1.0, rho_0=200.0, delta_v=2.0)
     p = 1 - math.exp(-0.2 * 0.5 * math.exp(-1.5))  # at 7 mV: 3 below the threshold, for half a millisecond
-    for v, uniform, fires in ((7.0, p - 1e-9, True), (7.0, p + 1e-9, False), (10.0, 0.0951, True), (10.0, 0.0952, False)):
+    for v, uniform, fires in (
+        (7.0, p - 1e-9, True),
+        (7.0, p + 1e-9, False),
+        (10.0, 0.0951, True),
+        (10.0, 0.0952, False),
+    ):
         assert step_of(model, (v, 0.0), uniform=uniform) == ((v, 0.0), 2 * fires, fires)
     assert step_of(model, (99.0, 0.0), uniform=1.0)[2]
     assert not step_of(model, (99.0, 0.0), held=2, uniform=1e-10)[2]

@@ -60,9 +60,17 @@ BAD: list[tuple[str, Callable[[], Model | Receptor], tuple[str, ...]]] = [
     ("tau_m of a subclass", lambda: NoisyLIF(tau_m=0.0), ("NoisyLIF.tau_m", "above 0", "ms")),
     ("t_ref of a subclass", lambda: NoisyLIF(t_ref=1.0, reset="soft"), ("NoisyLIF.t_ref", "soft")),
     ("receptors of a subclass", lambda: NoisyLIF(receptors={}), ("NoisyLIF.receptors", "at least one")),
-    ("theta_plus", lambda: AdaptiveThresholdLIF(theta_plus=-0.1), ("AdaptiveThresholdLIF.theta_plus", "at least 0", "mV")),
+    (
+        "theta_plus",
+        lambda: AdaptiveThresholdLIF(theta_plus=-0.1),
+        ("AdaptiveThresholdLIF.theta_plus", "at least 0", "mV"),
+    ),
     ("tau_theta", lambda: AdaptiveThresholdLIF(tau_theta=0.0), ("AdaptiveThresholdLIF.tau_theta", "above 0", "ms")),
-    ("theta_initial", lambda: AdaptiveThresholdLIF(theta_initial=math.nan), ("AdaptiveThresholdLIF.theta_initial", "NaN")),
+    (
+        "theta_initial",
+        lambda: AdaptiveThresholdLIF(theta_initial=math.nan),
+        ("AdaptiveThresholdLIF.theta_initial", "NaN"),
+    ),
     (
         "theta_initial of one neuron",
         lambda: AdaptiveThresholdLIF(v_threshold=-72.0, v_reset=-65.0, theta_initial=[20.0, 7.0]),
