@@ -1,7 +1,7 @@
 """The Brian2 backend: the same network, synapse by synapse and input spike by input spike, simulated by Brian2.
 
 For trust, not for speed: it runs on Brian2's NumPy code generation, which needs no compiler. Sources, random ones included, are
-run here, and Brian2 is given their spikes.
+run here, and Brian2 is given their spikes; noise reaches it as the very numbers that the kernels draw.
 
 References
 ----------
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from snnsim_kernels.layout import Counters, State
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import RecorderColumn as Rec
+from snnsim_kernels.random import draws
 
 from ._errors import NetworkError, SimulationError
 from .backend import Backend, Stretch
@@ -104,11 +105,17 @@ class Brian2Backend(Backend):
                 times = mine[:, 0] * net.dt * ms
                 groups[name] = brian2.SpikeGeneratorGroup(size, mine[:, 1] - first, times, clock=clock)
                 continue
-            equations = self._equations[name]
+            equations, model = self._equations[name], population.model
+            names: dict[str, Any] = {}
+            if model.STOCHASTIC:
+                numbers = draws(model.DRAW, size, stretch.seed, 0, stretch.last, first, stretch.first_sample)
+                names["random_numbers"] = brian2.TimedArray(numbers, dt=net.dt * ms)
             group = brian2.NeuronGroup(
                 size, equations.equations, threshold=equations.threshold, reset=equations.reset,
-                refractory=equations.refractory, method=equations.method, clock=clock, namespace={},
+                refractory=equations.refractory, method=equations.method, clock=clock, namespace=names,
             )  # fmt: skip
+            if equations.after_update:
+                group.run_regularly(equations.after_update, when="groups", order=1)
             group.set_states(equations.parameters, units=False)
             for variable, theirs in equations.variables.items():
                 offset = self.compiled.state_offset(population, variable)

@@ -236,7 +236,7 @@ def _constants(population: Population, dt: float) -> tuple[NeuronKind, NDArray[n
     table = np.array([np.broadcast_to(value, width) for value in values]).reshape(len(values), width)
     dynamic = model.dynamic_receptors.values()
     kinds = tuple(ReceptorKind(type(r), len(part)) for r, part in zip(dynamic, received, strict=True))
-    return NeuronKind(type(model), len(own), per_neuron, kinds), table
+    return NeuronKind(type(model), len(own), per_neuron, kinds, method=model.method), table
 
 
 def _receptor_state(populations: NDArray[np.int64], names: list[str], joined: Projection | Stimulus) -> int:

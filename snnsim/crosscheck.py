@@ -12,7 +12,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from snnsim_models import IF, LIF, AlphaCurrent, Delta, ExponentialCurrent, Poisson, Receptor, SpikeArray, StepCurrent
+from snnsim_models import (
+    IF,
+    LIF,
+    AdaptiveCurrentLIF,
+    AdaptiveThresholdLIF,
+    AlphaCurrent,
+    Delta,
+    EscapeNoiseLIF,
+    ExponentialConductance,
+    ExponentialCurrent,
+    NoisyLIF,
+    Poisson,
+    Receptor,
+    SpikeArray,
+    StepCurrent,
+)
 
 from .inputs import Inputs
 from .network import Network, Population, Slice
@@ -38,9 +53,24 @@ __all__ = [
 Case = dict[str, str]
 Floats = NDArray[np.float64]
 
+_LEAKY: Mapping[str, tuple[type[LIF], Mapping[str, tuple[float, float]]]] = {
+    "LIF": (LIF, {}),
+    "AdaptiveThresholdLIF": (AdaptiveThresholdLIF, {"theta_plus": (0.5, 0.2), "tau_theta": (80.0, 20.0)}),
+    "AdaptiveCurrentLIF": (AdaptiveCurrentLIF, {"b": (1.5, 0.5), "tau_w": (90.0, 20.0)}),
+    "EscapeNoiseLIF": (EscapeNoiseLIF, {"rho_0": (200.0, 50.0), "delta_v": (1.5, 0.3)}),
+    "NoisyLIF": (NoisyLIF, {"sigma": (1.5, 0.5)}),
+}
+"""Neurons that take receptors with dynamics, and (middle, spread) of the parameters that LIF lacks."""
+
+_KINDS: Mapping[str, tuple[str, ...]] = {
+    "mixed": ("step", "delta", "exponential", "alpha"),
+    "mixed with conductance": ("exponential", "conductance", "alpha", "conductance"),
+}
+"""The receptors of the projections from both halves of the sources, from excitatory and from inhibitory neurons."""
+
 FACTORS: Mapping[str, tuple[str, ...]] = {
-    "model": ("LIF", "IF"),
-    "receptor": ("delta", "step", "exponential", "alpha", "mixed"),
+    "model": (*_LEAKY, "IF"),
+    "receptor": ("delta", "step", "exponential", "alpha", "conductance", *_KINDS),
     "reset": ("hard", "soft"),
     "t_ref": ("0", "0.1", "2", "per neuron"),
     "delay": ("0", "0.1", "1.5", "per synapse"),
@@ -64,7 +94,8 @@ LEAST_P = 0.01
 
 _CELLS, _SOURCES, _IN_DEGREE = 60, 30, 12
 _RATE_HZ = 20.0
-_UNITS = {"delta": 0.5, "step": 1 / 16, "exponential": 2.0, "alpha": 1.0}  # mV and pA, a quarter of the largest weight
+# mV, pA and nS, a quarter of the largest weight:
+_UNITS = {"delta": 0.5, "step": 1 / 16, "exponential": 2.0, "alpha": 1.0, "conductance": 1 / 32}
 _UNIT_WITHOUT_LEAK = 2.0**-12  # mV/ms, for the currents of IF, which integrates them for good
 
 
@@ -91,7 +122,7 @@ def every_case() -> Iterator[Case]:
     """Yield all combinations that exist."""
     for values in itertools.product(*FACTORS.values()):
         case = dict(zip(FACTORS, values, strict=True))
-        leaky = case["receptor"] in ("exponential", "alpha") or case["t_ref"] != "0"
+        leaky = case["receptor"] not in ("delta", "step", "mixed") or case["t_ref"] != "0"
         if case["model"] == "IF" and leaky:
             continue
         if case["reset"] == "soft" and case["t_ref"] != "0":
@@ -130,8 +161,8 @@ def make(case: Case, duration: float) -> tuple[Network, Inputs]:
             "input": SpikeTrain.from_times(step * net.dt, neuron, size=_SOURCES, dt=net.dt, duration=duration),
         }
     cells = net.population("cells", _CELLS, _model(case, rng))
-    kinds = ["step", "delta", "exponential", "alpha"] if case["receptor"] == "mixed" else [case["receptor"]]
-    kinds = [kind for kind in kinds if kind in cells.model.receptor_map]
+    kinds = _KINDS.get(case["receptor"], (case["receptor"],))
+    kinds = tuple(kind for kind in kinds if kind in cells.model.receptor_map)
     drive, excitatory = _SOURCES // 2, _CELLS * 4 // 5
     parts = ((source[:drive], 1), (source[drive:], 1), (cells[:excitatory], 1), (cells[excitatory:], -4))
     for (part, sign), kind in zip(parts, itertools.cycle(kinds), strict=False):
@@ -155,13 +186,19 @@ def _model(case: Case, rng: np.random.Generator) -> LIF | IF:
         t_open = np.asarray(rng.integers(0, 500, _CELLS) * 0.1, np.float64) if varied else 5.0
         return IF(bias=value(0.20219, 0.1), t_open=t_open, **common)
     receptors: dict[str, Receptor] = {"delta": Delta(), "step": StepCurrent()}
-    if case["receptor"] in ("exponential", "mixed"):
+    kinds = _KINDS.get(case["receptor"], (case["receptor"],))
+    if "exponential" in kinds:
         receptors["exponential"] = ExponentialCurrent(tau=value(5.0, 1.0))
-    if case["receptor"] in ("alpha", "mixed"):
+    if "alpha" in kinds:
         receptors["alpha"] = AlphaCurrent(tau=value(2.0, 0.5))
+    if "conductance" in kinds:
+        receptors["conductance"] = ExponentialConductance(tau=value(5.0, 1.0), e_rev=value(70.0, 5.0))
+        receptors["inhibition"] = ExponentialConductance(tau=value(10.0, 1.0), e_rev=value(-10.0, 5.0))
     t_ref = rng.choice([0.0, 0.1, 2.0, 5.0], _CELLS) if case["t_ref"] == "per neuron" else float(case["t_ref"])
-    tau_m, v_rest, r_m = value(20.0, 5.0), value(19.0, 2.0), value(1.0, 0.2)
-    return LIF(tau_m=tau_m, v_rest=v_rest, r_m=r_m, t_ref=t_ref, receptors=receptors, **common)
+    model, own = _LEAKY[case["model"]]
+    middles = {"tau_m": (20.0, 5.0), "v_rest": (18.5, 2.0), "r_m": (1.0, 0.2), "i_offset": (0.5, 0.25), **own}
+    leaky: dict[str, Any] = {name: value(*middle) for name, middle in middles.items()}
+    return model(t_ref=t_ref, receptors=receptors, **leaky, **common)
 
 
 def _join(
@@ -170,10 +207,12 @@ def _join(
     sparse = case["connection"] == "sparse"
     shape = (_CELLS * _IN_DEGREE,) if sparse else (len(source), _CELLS)
     if kind == "step":  # never switched off: only of both signs can their sum stay small
-        unit = _UNITS["step"] if case["model"] == "LIF" else _UNIT_WITHOUT_LEAK
+        unit = _UNITS["step"] if case["model"] != "IF" else _UNIT_WITHOUT_LEAK
         weights = rng.integers(1, 5, shape) * unit * rng.choice([-1, 1], shape)
     else:
         weights = rng.integers(1, 5, shape) * _UNITS[kind] * sign
+    if kind == "conductance" and sign < 0:
+        weights, kind = -weights, "inhibition"
     if case["delay"] == "per synapse":
         delay: float | Floats = np.asarray(rng.integers(0, 40, shape) * net.dt, np.float64)
     else:

@@ -1,11 +1,13 @@
 """A plain float64 NumPy simulator, written from the equations alone: what the compiled one is held against.
 
 It reads a network's description (populations, parameters, weights) and shares no code with the engine: matrices are unrolled by
-explicit loops, random numbers come from a Philox of its own, operations are counted from the matrices' nonzero entries.
+explicit loops, random numbers come from a Philox of its own (normal ones by SciPy's inverse of the normal distribution), operations
+are counted from the matrices' nonzero entries.
 
 A step: update and threshold (strictly above) of all populations, then all deliveries, then all resets. A spike is delivered as many
 steps after its own as its synapse delays it. Currents follow the closed forms of Rotter & Diesmann 1999 as they stand there, with
-differences of exponentials: good where two time constants are equal or well apart, and another way than the engine's.
+differences of exponentials: good where two time constants are equal or well apart, and another way than the engine's. A neuron with
+a conductance follows exponential Euler as Brian2 documents it.
 """
 
 import dataclasses
@@ -15,19 +17,25 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from snnsim import (
     IF,
     LIF,
     TTFS,
+    AdaptiveCurrentLIF,
+    AdaptiveThresholdLIF,
     AlphaCurrent,
     Convolution,
     Delta,
     Dense,
+    EscapeNoiseLIF,
+    ExponentialConductance,
     ExponentialCurrent,
     Graded,
     Latency,
     Network,
+    NoisyLIF,
     Poisson,
     Sparse,
     SpikeArray,
@@ -36,6 +44,13 @@ from snnsim import (
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
+
+VARIABLES: dict[type, tuple[str, ...]] = {
+    ExponentialCurrent: ("i",),
+    AlphaCurrent: ("i", "h"),
+    ExponentialConductance: ("g",),
+}
+"""The state variables of receptors; the last decays alone."""
 
 
 def philox(counter: list[Any], key: list[int]) -> list[NDArray[np.uint64]]:
@@ -55,15 +70,30 @@ def philox(counter: list[Any], key: list[int]) -> list[NDArray[np.uint64]]:
     return list(c)
 
 
-def uniforms(seed: int, step: int, population: int, samples: NDArray[np.int64], n: int) -> Floats:
-    """Return one number in [0, 1) per sample and neuron, shape (samples, n).
+def words(seed: int, step: int, population: int, samples: NDArray[np.int64], n: int) -> NDArray[np.uint64]:
+    """Return one 32-bit word per sample and neuron, shape (samples, n).
 
     ``population`` is the number of the population's first neuron in the network. With b = ceil(n / 4) blocks, neuron i reads word
     i // b of block i % b.
     """
     blocks = -(-n // 4)
-    words = philox([np.arange(blocks), step, population, samples[:, None]], [seed % 2**32, seed >> 32])
-    return (np.concatenate(words, axis=1)[:, :n] >> np.uint64(8)).astype(np.float64) / 2**24
+    found = philox([np.arange(blocks), step, population, samples[:, None]], [seed % 2**32, seed >> 32])
+    return np.concatenate(found, axis=1)[:, :n]
+
+
+def uniforms(*which: Any) -> Floats:
+    """Return numbers in [0, 1) from the upper 24 bits of words; arguments as those of ``words``."""
+    return (words(*which) >> np.uint64(8)).astype(np.float64) / 2**24
+
+
+def open_uniforms(*which: Any) -> Floats:
+    """Return numbers in (0, 1), the middles of 2**32 equal parts; arguments as those of ``words``."""
+    return (2 * words(*which) + np.uint64(1)).astype(np.float64) / 2**33
+
+
+def normals(*which: Any) -> Floats:
+    """Return standard normal numbers, by inversion; arguments as those of ``words``."""
+    return np.asarray(ndtri(open_uniforms(*which)))
 
 
 def synapses(connection: Sparse) -> Iterator[tuple[int, int, float, float]]:
@@ -152,8 +182,15 @@ class Reference:
                 v = np.zeros(shape) + population.model.v_initial
                 state[name] = {"v": v, "i": np.zeros(shape), "last": np.full(shape, -math.inf)}
                 for receptor, kind in population.model.receptor_map.items():
-                    for variable in {ExponentialCurrent: ("i",), AlphaCurrent: ("i", "h")}.get(type(kind), ()):
+                    for variable in VARIABLES.get(type(kind), ()):
                         state[name][f"{receptor}.{variable}"] = np.zeros(shape)
+                if isinstance(population.model, AdaptiveThresholdLIF):
+                    state[name]["theta"] = np.zeros(shape) + population.model.theta_initial
+                    state[name]["theta_carry"] = np.zeros(
+                        shape
+                    )  # the engine's remainder of rounding: nothing, in exact numbers
+                if isinstance(population.model, AdaptiveCurrentLIF):
+                    state[name]["w"] = np.zeros(shape)
                 if name in inputs:
                     state[name]["i"] += inputs[name]
             elif not isinstance(population.model, SpikeArray):
@@ -175,7 +212,7 @@ class Reference:
                 elif isinstance(p.model, SpikeArray):
                     spikes[name] = inputs[name][:, step] if name in inputs else np.zeros((copies, p.size), dtype=bool)
                 else:
-                    numbers = lambda n=p.size, o=offset: uniforms(seed, step, o, samples, n)  # noqa: E731, B023
+                    numbers = lambda kind, n=p.size, o=offset: kind(seed, step, o, samples, n)  # noqa: E731, B023
                     spikes[name] = self._update(p.model, state[name], step, numbers)
                     counter = trace.encoder_operations if p.encoder else trace.membrane_updates
                     counter[:, step] += p.size
@@ -190,12 +227,19 @@ class Reference:
                     self._deliver(projection, step, delay, w, fan_out, state, trace)
             for name, p in populations.items():
                 if isinstance(p.model, IF | LIF):
-                    fired, v = spikes[name], state[name]["v"]
-                    if p.model.reset == "soft":
-                        v -= fired * np.where(fired, p.model.v_threshold - np.asarray(p.model.v_reset), 0.0)
-                    else:
-                        v[:] = np.where(fired, p.model.v_reset, v)
+                    self._reset(p.model, state[name], spikes[name])
         return trace
+
+    def _reset(self, model: IF | LIF, s: dict[str, Any], fired: Bools) -> None:
+        threshold = np.asarray(model.v_threshold) + s.get("theta", 0.0)
+        if model.reset == "soft":
+            s["v"] -= np.where(fired, threshold - np.asarray(model.v_reset), 0.0)
+        else:
+            s["v"][:] = np.where(fired, model.v_reset, s["v"])
+        if isinstance(model, AdaptiveThresholdLIF):
+            s["theta"] += fired * np.asarray(model.theta_plus)
+        if isinstance(model, AdaptiveCurrentLIF):
+            s["w"] += fired * np.asarray(model.b)
 
     def _deliver(
         self, projection: Any, step: int, delay: int, w: Floats, fan_out: Floats, state: dict[str, Any], trace: Trace
@@ -211,23 +255,30 @@ class Reference:
             sent = sent * state[name]["x"][:, source.start : source.stop]
         variable = {
             Delta: "v", StepCurrent: "i", ExponentialCurrent: f"{projection.receptor}.i", AlphaCurrent: f"{projection.receptor}.h",
+            ExponentialConductance: f"{projection.receptor}.g",
         }[type(model.receptor_map[projection.receptor])]  # fmt: skip
         state[target.population.name][variable][:, target.start : target.stop] += sent @ w
 
     def _drive(self, model: LIF, s: dict[str, Any]) -> Any:
-        """Advance the currents of the receptors by a step and return what they add to v in it."""
+        """Advance the currents of the receptors, and of adaptation, by a step and return what they add to v in it."""
         dt, total = self.network.dt, 0.0
         m = np.asarray(model.tau_m)
-        for name, receptor in model.receptors.items():
-            if not isinstance(receptor, ExponentialCurrent | AlphaCurrent):
-                continue
-            tau = np.asarray(receptor.tau)
+
+        def effects(tau: Any) -> tuple[Any, Any, Any]:
+            # exp(-dt / tau), and the integrals over a step of exp(-s / tau) and s exp(-s / tau), each times
+            # exp(-(dt - s) / tau_m) / tau_m.
             decay, leak = np.exp(-dt / tau), np.exp(-dt / m)
-            # The integrals over a step of exp(-s / tau) and s exp(-s / tau), each times exp(-(dt - s) / tau_m) / tau_m.
             same = tau == m
             a = np.where(same, 1.0, 1 / m - 1 / tau)
             flat = np.where(same, dt / m * leak, (decay - leak) / (a * m))
             rising = np.where(same, dt**2 / (2 * m) * leak, (dt * decay / a - (decay - leak) / a**2) / m)
+            return decay, flat, rising
+
+        for name, receptor in model.receptors.items():
+            if not isinstance(receptor, ExponentialCurrent | AlphaCurrent):
+                continue
+            tau = np.asarray(receptor.tau)
+            decay, flat, rising = effects(tau)
             i = s[f"{name}.i"]
             total = total + model.r_m * flat * i
             i *= decay
@@ -236,7 +287,32 @@ class Reference:
                 total = total + model.r_m * math.e / tau * rising * h
                 i += math.e * dt / tau * decay * h
                 h *= decay
+        if isinstance(model, AdaptiveCurrentLIF):
+            decay, flat, _ = effects(np.asarray(model.tau_w))
+            total = total - model.r_m * flat * s["w"]
+            s["w"] *= decay
         return total
+
+    def _conducting(self, model: LIF, s: dict[str, Any]) -> tuple[Any, Any]:
+        """Advance receptors and adaptation by a step of exponential Euler; return A and B of dv/dt = A v + B at its start."""
+        dt, conductance = self.network.dt, 0.0
+        current = s["i"] + model.i_offset - s.get("w", 0.0)
+        for name, receptor in model.receptors.items():
+            if isinstance(receptor, ExponentialCurrent | AlphaCurrent):
+                current = current + s[f"{name}.i"]
+            elif isinstance(receptor, ExponentialConductance):
+                conductance = conductance + s[f"{name}.g"]
+                current = current + s[f"{name}.g"] * receptor.e_rev
+        for name, receptor in model.receptors.items():
+            if not isinstance(receptor, Delta | StepCurrent):
+                decay = np.exp(-dt / np.asarray(receptor.tau))
+                if isinstance(receptor, AlphaCurrent):
+                    towards = math.e * s[f"{name}.h"]
+                    s[f"{name}.i"] = towards + (s[f"{name}.i"] - towards) * decay
+                s[f"{name}.{VARIABLES[type(receptor)][-1]}"] *= decay
+        if "w" in s:
+            s["w"] = s["w"] * np.exp(-dt / np.asarray(model.tau_w))
+        return -(1 + model.r_m * conductance) / model.tau_m, (model.v_rest + model.r_m * current) / model.tau_m
 
     def _update(self, model: Any, s: dict[str, Any], step: int, numbers: Any) -> Bools:
         dt = self.network.dt
@@ -251,22 +327,41 @@ class Reference:
             s["last"][spikes] = t
             return spikes
         if isinstance(model, LIF):
-            drive = self._drive(model, s)
-            # Refractory while less than t_ref has passed since the last spike; what arrived until now is then void.
-            elapsed = np.rint((t - s["last"]) / dt) * dt
-            free = elapsed > np.asarray(model.t_ref) - dt / 2
-            void = elapsed <= np.asarray(model.t_ref) + dt / 2
-            v = np.where(void & (np.asarray(model.t_ref) > 0), model.v_reset, s["v"])
-            v_inf = model.v_rest + np.asarray(model.r_m) * s["i"]
-            s["v"] = np.where(free, v_inf + (v - v_inf) * np.exp(-dt / np.asarray(model.tau_m)) + drive, v)
-            spikes = free & (s["v"] > model.v_threshold)
-            s["last"][spikes] = t
-            return spikes
+            return self._leaky(model, s, t, numbers)
         if isinstance(model, Poisson):
-            return numbers() < s["x"] * (np.asarray(model.rate) * dt / 1000.0)
+            return numbers(uniforms) < s["x"] * (np.asarray(model.rate) * dt / 1000.0)
         if isinstance(model, Latency):
             n = round(float(model.window) / dt)
             level = np.floor(s["x"] * n + 0.5)
             return (level > 0) & (step == n - level)
         assert isinstance(model, Graded)
         return (s["x"] != 0) & (step == 0)
+
+    def _leaky(self, model: LIF, s: dict[str, Any], t: float, numbers: Any) -> Bools:
+        dt = self.network.dt
+        # Refractory while less than t_ref has passed since the last spike; what arrived until now is then void.
+        elapsed = np.rint((t - s["last"]) / dt) * dt
+        free = elapsed > np.asarray(model.t_ref) - dt / 2
+        void = elapsed <= np.asarray(model.t_ref) + dt / 2
+        start = np.where(void & (np.asarray(model.t_ref) > 0), model.v_reset, s["v"])
+        if any(isinstance(receptor, ExponentialConductance) for receptor in model.receptors.values()):
+            a, b = self._conducting(model, s)
+            moved = -b / a + (start + b / a) * np.exp(a * dt)
+        else:
+            v_inf = model.v_rest + np.asarray(model.r_m) * (s["i"] + model.i_offset)
+            moved = v_inf + (start - v_inf) * np.exp(-dt / np.asarray(model.tau_m)) + self._drive(model, s)
+        if isinstance(model, NoisyLIF):
+            moved = moved + model.sigma * np.sqrt(1 - np.exp(-2 * dt / np.asarray(model.tau_m))) * numbers(normals)
+        s["v"] = np.where(free, moved, start)
+        threshold = np.asarray(model.v_threshold)
+        if isinstance(model, AdaptiveThresholdLIF):
+            s["theta"] = s["theta"] * np.exp(-dt / np.asarray(model.tau_theta))
+            threshold = threshold + s["theta"]
+        if isinstance(model, EscapeNoiseLIF):
+            with np.errstate(over="ignore"):  # certain, then
+                hazard = np.asarray(model.rho_0) / 1000.0 * np.exp((s["v"] - threshold) / model.delta_v)  # per ms
+            spikes = free & (numbers(open_uniforms) < 1 - np.exp(-hazard * dt))
+        else:
+            spikes = free & (s["v"] > threshold)
+        s["last"][spikes] = t
+        return spikes

@@ -11,7 +11,6 @@ from numba import njit
 from snnsim_models import FOREVER
 
 from .layout import PopulationColumn
-from .random import uniform
 from .refractoriness import enter, hold
 from .views import view
 
@@ -59,7 +58,8 @@ def list_flagged(flags: Any, n: Any, first: Any, spikes: Any) -> Any:
 
 
 # Free names of the templates, bound by the registry for each model: scalar is its function; state_rows, state_of and store
-# reach its states, constant_rows and constants_of its constants, scalars those of one neuron (see tuples.py).
+# reach its states, constant_rows and constants_of its constants, scalars those of one neuron (see tuples.py); draw makes its random
+# number from a word.
 scalar: Any
 release: Any
 state_rows: Any
@@ -69,6 +69,7 @@ constant_rows: Any
 constants_of: Any
 scalars: Any
 PER_NEURON: bool  # whether each neuron has constants of its own
+draw: Any
 
 
 def sweep_uniform(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: Any) -> None:
@@ -90,7 +91,7 @@ def sweep_per_neuron(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: An
 def sweep_stochastic(rows: Any, n: Any, masked: Any, flags: Any, now: Any, c: Any, words: Any) -> None:
     """Template: advance every neuron with a random number and constants of its own."""
     for i in range(n):
-        new, spike = scalar(state_of(rows, i), masked[i] != 0, now, uniform(words[i]), constants_of(c, i))
+        new, spike = scalar(state_of(rows, i), masked[i] != 0, now, draw(words[i]), constants_of(c, i))
         store(rows, i, new)
         flags[i] = spike
 

@@ -92,6 +92,7 @@ class NeuronKind(NamedTuple):
     per_neuron: bool  # whether the constants are given per neuron
     receptors: tuple[ReceptorKind, ...] = ()  # those with states of their own
     dormant: bool = False  # whether the state variable that the model names DORMANT is zero throughout
+    method: str = "exact"  # of integration
 
     @property
     def all_states(self) -> int:
@@ -112,7 +113,8 @@ class NeuronKind(NamedTuple):
     def name(self, precision: str) -> str:
         """The suffix that tells its kernels from others."""
         parts = [self.model.__name__, *(kind.receptor.__name__ for kind in self.receptors)]
-        return "_".join([*parts, *(["dormant"] if self.dormant else []), precision])
+        dormant = ["dormant"] if self.dormant else []
+        return "_".join([*parts, self.method, *dormant, precision])
 
 
 @cache
@@ -138,36 +140,47 @@ def _of_rows_without(action: str, k: int, left_out: int, precision: str) -> Any:
     return _bind(getattr(tuples, f"{action}_without"), f"{action}_{k}_without_{left_out}_{precision}", None, **names)
 
 
-def _receive(kinds: tuple[ReceptorKind, ...], precision: str, cached: bool) -> Any:
-    """Return one function that advances all receptors."""
-    suffix = "_".join([*(kind.receptor.__name__ for kind in kinds), precision])
-    if not kinds:
+def _receive(kind: NeuronKind, n: int, precision: str) -> Any:
+    """Return one function that advances the first ``n`` receptors."""
+    exact = kind.method == "exact"
+    scalars = [part.receptor.RECEIVE if exact else part.receptor.RECEIVE_EULER for part in kind.receptors[:n]]
+    if n == 1:
+        return scalars[0]
+    suffix = "_".join([*(part.receptor.__name__ for part in kind.receptors[:n]), kind.method, precision])
+    if n == 0:
         zero = PRECISIONS[precision](0)
-        return _bind(receptors.receive_nothing, f"receive_{suffix}", None, cached=cached, ZERO=zero)
-    last = kinds[-1]
-    if len(kinds) == 1:
-        return last.receptor.RECEIVE
+        return _bind(receptors.receive_nothing, f"receive_{suffix}", None, cached=kind.cached, ZERO=zero)
     names = {
-        "first": _receive(kinds[:-1], precision, cached),
-        "second": last.receptor.RECEIVE,
-        "STATES": sum(len(kind.receptor.STATES) for kind in kinds[:-1]),
-        "CONSTANTS": sum(kind.n_constants for kind in kinds[:-1]),
+        "first": _receive(kind, n - 1, precision),
+        "second": scalars[-1],
+        "add": receptors.add_drives if exact else receptors.add_pairs,
+        "STATES": sum(len(part.receptor.STATES) for part in kind.receptors[: n - 1]),
+        "CONSTANTS": sum(part.n_constants for part in kind.receptors[: n - 1]),
     }
-    return _bind(receptors.receive_pair, f"receive_{suffix}", None, cached=cached, **names)
+    return _bind(receptors.receive_pair, f"receive_{suffix}", None, cached=kind.cached, **names)
 
 
 def _scalar(kind: NeuronKind, precision: str) -> Any:
     """Return the equations of a neuron and its receptors as one function."""
-    if not kind.model.RECEIVES:
+    if not kind.model.MOVES:
         return kind.model.UPDATE
+    template = receptors.update_receiving_randomly if kind.model.STOCHASTIC else receptors.update_receiving
     names = {
-        "receive": _receive(kind.receptors, precision, kind.cached),
+        "receive": _receive(kind, len(kind.receptors), precision),
+        "move": kind.model.MOVES[kind.method],
         "neuron": kind.model.UPDATE,
         "STATES": len(kind.model.STATES),
         "CONSTANTS": kind.n_constants,
     }
-    name = f"update_receiving_{kind.name(precision)}"
-    return _bind(receptors.update_receiving, name, None, cached=kind.cached, **names)
+    return _bind(template, f"{template.__name__}_{kind.name(precision)}", None, cached=kind.cached, **names)
+
+
+def _draw(distribution: str, precision: str) -> Any:
+    """Return the function that makes a random number of the precision from a word; a uniform one is exact in each."""
+    scalar = getattr(random, distribution)
+    if precision == "float64" or distribution == "uniform":
+        return scalar
+    return _bind(random.single, f"{distribution}_{precision}", None, draw=scalar)
 
 
 def _access(n_states: int, n_constants: int) -> dict[str, Any]:
@@ -197,6 +210,7 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
     names = {
         "scalar": _scalar(kind, precision),
         "cached": kind.cached,
+        "draw": _draw(kind.model.DRAW, precision),
         **_access(kind.all_states, kind.all_constants),
     }
     if kind.dormant:
@@ -260,7 +274,7 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
 def filler() -> Any:
     """Return the compiled ``fill_words``, called as a value so that its loop vectorises whatever surrounds the call."""
     signature = types.void(_array(types.uint32), _I64, _I64, types.uint64, _I64, _I64, _I64)
-    return _bind(random.fill_words, "fill_words", signature)
+    return _bind(random.fill_words.py_func, "fill_words", signature)
 
 
 @cache

@@ -3,11 +3,16 @@
 from ._model import FOREVER, Model
 from ._parameters import Parameter
 from ._receptor import Receptor
+from .adaptive_current import AdaptiveCurrentLIF
+from .adaptive_threshold import AdaptiveThresholdLIF
 from .alpha_current import AlphaCurrent
 from .direct import Delta, StepCurrent
+from .escape_noise import EscapeNoiseLIF
+from .exponential_conductance import ExponentialConductance
 from .exponential_current import ExponentialCurrent
 from .integrate_and_fire import IF
 from .leaky_integrate_and_fire import LIF
+from .noisy import NoisyLIF
 from .sources import Graded, Latency, Poisson, SpikeArray
 from .time_to_first_spike import TTFS
 
@@ -18,12 +23,17 @@ __all__ = [
     "MODELS",
     "RECEPTORS",
     "TTFS",
+    "AdaptiveCurrentLIF",
+    "AdaptiveThresholdLIF",
     "AlphaCurrent",
     "Delta",
+    "EscapeNoiseLIF",
+    "ExponentialConductance",
     "ExponentialCurrent",
     "Graded",
     "Latency",
     "Model",
+    "NoisyLIF",
     "Parameter",
     "Poisson",
     "Receptor",
@@ -32,5 +42,7 @@ __all__ = [
 ]
 
 # What is listed is what the tests cover; a model of a user's own runs without standing here.
-MODELS: tuple[type[Model], ...] = (SpikeArray, IF, LIF, TTFS, Poisson, Latency, Graded)
-RECEPTORS: tuple[type[Receptor], ...] = (Delta, StepCurrent, ExponentialCurrent, AlphaCurrent)
+MODELS: tuple[type[Model], ...] = (
+    SpikeArray, IF, LIF, AdaptiveThresholdLIF, AdaptiveCurrentLIF, EscapeNoiseLIF, NoisyLIF, TTFS, Poisson, Latency, Graded,
+)  # fmt: skip
+RECEPTORS: tuple[type[Receptor], ...] = (Delta, StepCurrent, ExponentialCurrent, AlphaCurrent, ExponentialConductance)

@@ -24,9 +24,10 @@ class Model(Parameters):
     - ``INPUT``: the state variable that an analog input per neuron and copy sets, or None;
     - ``UPDATE(state, held, step, constants) -> (state, spike)`` for one neuron and one step, compiled by Numba:
       scalars and tuples of scalars in and out, no branches that write, no literals that would widen float32. ``held`` says that the
-      neuron is refractory; it must not spike then. A model with ``STOCHASTIC = True`` takes a
-      uniform random number in [0, 1) before ``constants``; one with ``RECEIVES = True`` takes, after ``state``, the drive: the
-      sum of what its receptors with dynamics of their own contribute to v in the step;
+      neuron is refractory; it must not spike then. A model with ``STOCHASTIC = True`` takes a random
+      number of the distribution ``DRAW`` before ``constants``; one with ``MOVES`` takes the move of its membrane after ``state``;
+    - ``MOVES``, for a model with receptors that have dynamics of their own: by integration method the function
+      ``(state, drive, constants) -> move``, where ``drive`` is the sum of what these receptors give in the step;
     - ``RESET(state, constants) -> (state, updates)``: what a spike does to the neuron that fired, once all spikes of the step are
       delivered, and for how many updates it is held then (int32; FOREVER: until the state is reset);
     - ``RELEASE(state, constants) -> state``: what happens before the first update that finds it free again;
@@ -39,7 +40,9 @@ class Model(Parameters):
     RECEPTORS: ClassVar[Mapping[str, Receptor]] = {}
     INPUT: ClassVar[str | None] = None
     STOCHASTIC: ClassVar[bool] = False
-    RECEIVES: ClassVar[bool] = False
+    DRAW: ClassVar[str] = "uniform"
+    """ "uniform" in [0, 1), 24 bits; "open_uniform" in (0, 1), 32 bits; "normal", of mean 0 and variance 1."""
+    MOVES: ClassVar[Mapping[str, Callable[..., Any]]] = {}
     GRADED: ClassVar[bool] = False
     UPDATE: ClassVar[Callable[..., Any] | None] = None
     RESET: ClassVar[Callable[..., Any] | None] = None
@@ -61,6 +64,11 @@ class Model(Parameters):
     def receptor_constants(self, dt: float) -> tuple[tuple[Parameter, ...], ...]:
         """Return the constants of each of ``dynamic_receptors`` on this neuron, for a time step of ``dt`` (ms)."""
         return ()
+
+    @property
+    def method(self) -> str:
+        """How the model is integrated over a step."""
+        return "exact"
 
     @property
     def receptor_map(self) -> Mapping[str, Receptor]:

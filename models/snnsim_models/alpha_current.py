@@ -30,6 +30,13 @@ def _receive(states: Any, constants: Any) -> Any:
     return (decay * i + feed * h, decay * h), gain_i * i + gain_h * h
 
 
+@njit
+def _receive_euler(states: Any, constants: Any) -> Any:
+    i, h = states
+    decay, e, nothing = constants
+    return (decay * i + (e * h - decay * (e * h)), decay * h), (nothing, i)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class AlphaCurrent(Receptor):
     """Current that rises to the weight (pA) within ``tau`` (ms, above 0) and falls again."""
@@ -39,6 +46,7 @@ class AlphaCurrent(Receptor):
     ADDS_TO: ClassVar[str] = "h"
     STATES: ClassVar[tuple[str, ...]] = ("i", "h")
     RECEIVE: ClassVar[Callable[..., Any] | None] = _receive
+    RECEIVE_EULER: ClassVar[Callable[..., Any] | None] = _receive_euler
 
     def constants(self, dt: float, tau_m: Parameter, r_m: Parameter) -> tuple[Parameter, ...]:
         """Return (gain of i, gain of h, decay, feed): contributions of i and h to v (mV/pA), their decay, and h's share in i."""
@@ -50,3 +58,7 @@ class AlphaCurrent(Receptor):
             decay,
             decay * slope * dt,
         )
+
+    def euler_constants(self, dt: float) -> tuple[Parameter, ...]:
+        """Return (decay, e, conductance: none); i too moves by exponential Euler, towards e h of the start of the step."""
+        return np.exp(-dt / np.asarray(self.tau)), math.e, 0.0

@@ -29,6 +29,13 @@ def _receive(states: Any, constants: Any) -> Any:
     return (i * decay,), i * gain
 
 
+@njit
+def _receive_euler(states: Any, constants: Any) -> Any:
+    (i,) = states
+    decay, nothing = constants
+    return (i * decay,), (nothing, i)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class ExponentialCurrent(Receptor):
     """Current that jumps by the weight (pA) and decays with ``tau`` (ms, above 0)."""
@@ -38,7 +45,12 @@ class ExponentialCurrent(Receptor):
     ADDS_TO: ClassVar[str] = "i"
     STATES: ClassVar[tuple[str, ...]] = ("i",)
     RECEIVE: ClassVar[Callable[..., Any] | None] = _receive
+    RECEIVE_EULER: ClassVar[Callable[..., Any] | None] = _receive_euler
 
     def constants(self, dt: float, tau_m: Parameter, r_m: Parameter) -> tuple[Parameter, ...]:
         """Return (gain, decay): what a current of 1 pA adds to v in a step (mV), and what is left of it."""
         return r_m * exponential(dt, self.tau, tau_m), np.exp(-dt / np.asarray(self.tau))
+
+    def euler_constants(self, dt: float) -> tuple[Parameter, ...]:
+        """Return (decay, conductance: none)."""
+        return np.exp(-dt / np.asarray(self.tau)), 0.0

@@ -1,5 +1,6 @@
 """Random networks against the reference simulator: sliced and recurrent projections of all kinds, delays, several receptors."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from snnsim import (
     IF,
     LIF,
     TTFS,
+    AdaptiveThresholdLIF,
     AlphaCurrent,
     Delta,
+    ExponentialConductance,
     ExponentialCurrent,
     Graded,
     Network,
@@ -47,6 +50,8 @@ def connect(rng: np.random.Generator, net: Network, source: Any, target: Any, *,
         w = np.full(shape, 0.75)
     w = w * (rng.random(shape) < 0.6)
     receptor = list(target.model.receptor_map)[int(rng.integers(len(target.model.receptor_map)))]
+    if isinstance(target.model.receptor_map[receptor], ExponentialConductance):
+        w = np.abs(w)
     graded = source.model.GRADED  # its value is read at delivery: no delays
     delay = 0.0 if graded else net.dt * int(rng.integers(0, 7)) * int(rng.integers(0, 2))
     kind = rng.choice(["dense", "sparse"] if graded else ["dense", "sparse", "delays", "multapses"])
@@ -103,6 +108,9 @@ def test_random_networks_equal_the_reference(seed: int) -> None:
             receptors=lasting,
         ),
         lambda n: LIF(tau_m=FOREVER, r_m=FOREVER, v_threshold=2.0, reset="soft", receptors=lasting),
+        lambda n: AdaptiveThresholdLIF(
+            tau_m=1e300, theta_plus=rng.integers(0, 4, n) / 8, tau_theta=math.inf, theta_initial=0.5, v_threshold=0.5
+        ),
     ]
     sources = sources_of(rng, net)
     targets = [
@@ -116,10 +124,23 @@ def test_random_networks_equal_the_reference(seed: int) -> None:
         assert np.array_equal(result.states[key], values), key
 
 
-@pytest.mark.parametrize("per_neuron", [False, True], ids=["one value", "per neuron"])
+LEAKY: list[tuple[type[LIF], dict[str, tuple[float, float]]]] = [
+    (LIF, {}),
+    (AdaptiveThresholdLIF, {"theta_plus": (0.0, 0.2), "tau_theta": (5.0, 50.0), "theta_initial": (0.0, 0.2)}),
+    (sn.AdaptiveCurrentLIF, {"b": (0.0, 0.5), "tau_w": (25.0, 50.0)}),
+    (sn.EscapeNoiseLIF, {"rho_0": (50.0, 300.0), "delta_v": (0.1, 0.4)}),
+    (sn.NoisyLIF, {"sigma": (0.1, 0.5)}),
+]
+"""Neurons with dynamics, and the ranges of the parameters that LIF lacks."""
+
+
+@pytest.mark.parametrize(("kind", "own"), LEAKY, ids=[kind.__name__ for kind, _ in LEAKY])
+@pytest.mark.parametrize("conducting", [False, True], ids=["currents", "conductances"])
 @given(seed=st.integers(0, 2**31))
-@settings(many, max_examples=25)
-def test_random_networks_with_currents_equal_the_reference(per_neuron: bool, seed: int) -> None:
+@settings(many, max_examples=12)
+def test_random_networks_with_dynamics_equal_the_reference(
+    kind: type[LIF], own: dict[str, tuple[float, float]], conducting: bool, seed: int
+) -> None:
     """Weights of any value, so that no potential lies within a rounding of its threshold: the same spikes, states to 1e-10."""
     rng = np.random.default_rng(seed)
     net = Network(dt=0.5, seed=int(rng.integers(2**63)))
@@ -127,14 +148,21 @@ def test_random_networks_with_currents_equal_the_reference(per_neuron: bool, see
     targets = []
     for k in range(2):
         n = int(rng.integers(1, 19))
+        per_neuron = rng.random() < 0.5
         value = (lambda low, high, n=n: rng.uniform(low, high, n)) if per_neuron else rng.uniform
-        receptors = {
+        receptors: dict[str, Any] = {
             "alpha": AlphaCurrent(tau=value(0.5, 4.0)), "now": Delta(), "fast": ExponentialCurrent(tau=value(0.2, 4.0)),
             "slow": ExponentialCurrent(tau=value(30.0, 90.0)), "on": StepCurrent(),
         }  # fmt: skip
-        model = LIF(
+        if conducting:
+            receptors["exc"] = ExponentialConductance(tau=value(0.5, 4.0), e_rev=value(2.0, 5.0))
+            receptors["inh"] = ExponentialConductance(tau=value(0.5, 9.0), e_rev=value(-2.0, 0.0))
+        hard = rng.random() < 0.7
+        model = kind(
             tau_m=value(6.0, 20.0), v_rest=-0.3, r_m=value(1.0, 4.0), v_threshold=0.7, v_reset=-0.5, receptors=receptors,
-            t_ref=rng.integers(0, 5, n) / 2 if per_neuron else 1.0,
+            i_offset=value(-0.1, 0.2), reset="hard" if hard else "soft",
+            t_ref=0.0 if not hard else rng.integers(0, 5, n) / 2 if per_neuron else 1.0,
+            **{name: value(*bounds) for name, bounds in own.items()},
         )  # fmt: skip
         targets.append(net.population(f"p{k}", n, model))
     for k in range(7):

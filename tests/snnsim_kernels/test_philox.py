@@ -1,10 +1,16 @@
 """The counter-based generator against Random123's known answers and against the NumPy one of the reference."""
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
+from reference_simulator import normals, open_uniforms, uniforms
 from reference_simulator import philox as reference_philox
-from reference_simulator import uniforms
-from snnsim_kernels.random import fill_words, philox, uniform
+from scipy.special import ndtri
+from scipy.stats import kstest
+from snnsim_kernels.random import draws, fill_words, normal_quantile, open_uniform, philox, uniform
 
 # Random123 1.14, examples/kat_vectors: philox4x32 10, counter, key, result.
 KNOWN_ANSWERS = [
@@ -55,3 +61,45 @@ def test_every_part_of_the_counter_and_key_matters() -> None:
         fill_words(words, 8, np.uint64(given["seed"]), given["step"], given["population"], given["copy"])
         seen.add(tuple(words[:8].tolist()))
     assert len(seen) == 6
+
+
+def test_open_uniform_covers_zero_to_one_without_either() -> None:
+    values = [open_uniform(np.uint32(word)) for word in (0, 1, 2**31, 2**32 - 1)]
+    assert values == [2.0**-33, 3 * 2.0**-33, 0.5 + 2.0**-33, 1 - 2.0**-33]
+
+
+def test_normal_quantiles_to_15_digits() -> None:
+    """Centre, tails and far tails, on both sides, and the seams between them."""
+    seams = np.array([0.075, 0.925, math.exp(-25.0), 1 - math.exp(-25.0)])
+    p = np.concatenate(
+        [np.linspace(0.001, 0.999, 999), np.logspace(-300, -3, 300), 1 - np.logspace(-15, -3, 60), seams]
+    )
+    p = np.concatenate([p, np.nextafter(seams, 0), np.nextafter(seams, 1)])
+    ours = np.array([normal_quantile(float(q)) for q in p])
+    np.testing.assert_allclose(ours, ndtri(p), rtol=2e-15, atol=2e-15)
+    assert np.array_equal(
+        [normal_quantile(float(q)) for q in (0.25, 0.0625, 2.0**-40)], -ours_of(0.75, 0.9375, 1 - 2.0**-40)
+    )
+
+
+def ours_of(*p: float) -> np.ndarray:
+    return np.array([normal_quantile(q) for q in p])
+
+
+@pytest.mark.parametrize(("distribution", "reference"), [
+    ("uniform", uniforms), ("open_uniform", open_uniforms), ("normal", normals),
+])  # fmt: skip
+@pytest.mark.parametrize("n", [1, 6, 30])
+def test_draws_are_the_numbers_of_the_reference(distribution: str, reference: Callable[..., Any], n: int) -> None:
+    seed, first, last, population, sample = 2**63 + 11, 2**32 - 3, 2**32, 12, 5
+    found = draws(distribution, n, seed, first, last, population, sample)
+    expected = [reference(seed, step, population, np.array([sample]), n)[0] for step in range(first, last)]
+    np.testing.assert_allclose(found, expected, rtol=1e-14, atol=1e-14)
+    assert found.shape == (3, n)
+
+
+def test_draws_are_standard_normal_and_independent() -> None:
+    found = draws("normal", 1000, 3, 0, 1000, 0, 0)
+    assert kstest(found.ravel(), "norm").pvalue > 0.01
+    for one, other in ((found[1:], found[:-1]), (found[:, 1:], found[:, :-1])):  # in time, and between neurons
+        assert abs((one * other).mean()) < 4 / 1000

@@ -6,9 +6,31 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from snnsim_models import IF, LIF, TTFS, Latency, Model, Poisson
+from snnsim_models import (
+    IF,
+    LIF,
+    TTFS,
+    AdaptiveCurrentLIF,
+    AdaptiveThresholdLIF,
+    EscapeNoiseLIF,
+    ExponentialConductance,
+    ExponentialCurrent,
+    Latency,
+    Model,
+    NoisyLIF,
+    Poisson,
+    Receptor,
+)
 
-BAD: list[tuple[str, Callable[[], Model], tuple[str, ...]]] = [
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LinearOnly(ExponentialCurrent):
+    """A receptor that knows no exponential Euler."""
+
+    RECEIVE_EULER = None
+
+
+BAD: list[tuple[str, Callable[[], Model | Receptor], tuple[str, ...]]] = [
     ("tau_m zero", lambda: LIF(tau_m=0.0), ("LIF.tau_m", "above 0", "ms", "got 0")),
     ("tau_m of one neuron", lambda: LIF(tau_m=[1.0, -2.0, 3.0]), ("LIF.tau_m", "above 0", "got -2")),
     ("tau_m nan", lambda: LIF(tau_m=math.nan), ("LIF.tau_m", "NaN")),
@@ -34,6 +56,43 @@ BAD: list[tuple[str, Callable[[], Model], tuple[str, ...]]] = [
     ("TTFS ramp", lambda: TTFS(ramp=-1.0), ("TTFS.ramp", "at least 0", "mV/ms")),
     ("TTFS t_open", lambda: TTFS(t_open=[0.0, -3.0]), ("TTFS.t_open", "at least 0", "-3")),
     ("Poisson rate", lambda: Poisson(rate=-1.0), ("Poisson.rate", "at least 0", "Hz")),
+    ("i_offset", lambda: LIF(i_offset=math.inf), ("LIF.i_offset", "finite")),
+    ("tau_m of a subclass", lambda: NoisyLIF(tau_m=0.0), ("NoisyLIF.tau_m", "above 0", "ms")),
+    ("t_ref of a subclass", lambda: NoisyLIF(t_ref=1.0, reset="soft"), ("NoisyLIF.t_ref", "soft")),
+    ("receptors of a subclass", lambda: NoisyLIF(receptors={}), ("NoisyLIF.receptors", "at least one")),
+    (
+        "theta_plus",
+        lambda: AdaptiveThresholdLIF(theta_plus=-0.1),
+        ("AdaptiveThresholdLIF.theta_plus", "at least 0", "mV"),
+    ),
+    ("tau_theta", lambda: AdaptiveThresholdLIF(tau_theta=0.0), ("AdaptiveThresholdLIF.tau_theta", "above 0", "ms")),
+    (
+        "theta_initial",
+        lambda: AdaptiveThresholdLIF(theta_initial=math.nan),
+        ("AdaptiveThresholdLIF.theta_initial", "NaN"),
+    ),
+    (
+        "theta_initial of one neuron",
+        lambda: AdaptiveThresholdLIF(v_threshold=-72.0, v_reset=-65.0, theta_initial=[20.0, 7.0]),
+        ("AdaptiveThresholdLIF", "v_threshold + theta_initial", "above v_reset", "-65 and -65"),
+    ),
+    ("b", lambda: AdaptiveCurrentLIF(b=-1.0), ("AdaptiveCurrentLIF.b", "at least 0", "pA")),
+    ("tau_w", lambda: AdaptiveCurrentLIF(tau_w=math.inf), ("AdaptiveCurrentLIF.tau_w", "finite")),
+    ("rho_0", lambda: EscapeNoiseLIF(rho_0=[1.0, 0.0]), ("EscapeNoiseLIF.rho_0", "above 0", "Hz")),
+    ("delta_v", lambda: EscapeNoiseLIF(delta_v=0.0), ("EscapeNoiseLIF.delta_v", "above 0", "mV")),
+    ("sigma", lambda: NoisyLIF(sigma=-1.0), ("NoisyLIF.sigma", "at least 0", "mV")),
+    ("conductance tau", lambda: ExponentialConductance(tau=0.0), ("ExponentialConductance.tau", "above 0", "ms")),
+    ("e_rev", lambda: ExponentialConductance(e_rev=math.inf), ("ExponentialConductance.e_rev", "finite")),
+    (
+        "a receptor without exponential Euler",
+        lambda: LIF(receptors={"g": ExponentialConductance(), "mine": LinearOnly()}),
+        ("LIF.receptors", "'mine'", "LinearOnly", "exponential Euler"),
+    ),
+    (
+        "sizes of a conductance",
+        lambda: LIF(tau_m=[1.0, 2.0], receptors={"g": ExponentialConductance(e_rev=[0.0, 1.0, 2.0])}),
+        ("LIF", "tau_m", "g.e_rev", "2", "3"),
+    ),
     ("Latency window", lambda: Latency(window=0.0), ("Latency.window", "above 0", "ms")),
 ]
 
@@ -101,6 +160,11 @@ def test_durations_become_whole_steps() -> None:
 def test_infinite_parameters_are_named(make: Callable[[], Model], name: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be finite"):
         make()
+
+
+def test_a_threshold_below_the_reset_is_legal_where_theta_lifts_it() -> None:
+    assert AdaptiveThresholdLIF(v_threshold=-72.0, v_reset=-65.0, theta_initial=20.0).initial(1.0)[2] == 20.0
+    assert AdaptiveThresholdLIF(tau_theta=math.inf).tau_theta == math.inf
 
 
 def test_infinite_thresholds_are_legal() -> None:
