@@ -37,7 +37,7 @@ from snnsim_models import Model
 @njit
 def update(state, held, step, constants):
     (v,) = state
-    return (v + {gain},), held, False
+    return (v + {gain},), False
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ramp(Model):
