@@ -66,7 +66,9 @@ class CpuBackend(Backend):
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
         """Run a stretch and return the spike log."""
         workers = min(self.threads, self.compiled.n_neurons // _NEURONS_PER_WORKER)
-        if len(stretch.state.values) == 1 and workers > 1:
+        # The value of a graded event is read at delivery, when the worker that owns its source may be a step ahead.
+        graded = any(kind.graded for kind in self.compiled.deliveries)
+        if len(stretch.state.values) == 1 and workers > 1 and not graded:
             return self._together(stretch, workers)
         return self._side_by_side(stretch)
 
