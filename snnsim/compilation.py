@@ -149,9 +149,11 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         row[Pop.FIRST_STEP] = round(start)
         row[Pop.LAST_STEP] = round(stop) if math.isfinite(stop) else _NEVER
         row[Pop.TRAIN], row[Pop.SLOTS] = -1, 1
-        row[Pop.CONSTANTS] = constants.add(values)
         row[Pop.STATE] = states.size
         own = population.model.initial(network.dt)
+        for value in (values, *own):
+            _check_parameters(population, value, real)
+        row[Pop.CONSTANTS] = constants.add(values)
         for value in (*own, *(0.0 for _ in population.model.states[len(own) :])):
             states.add(np.broadcast_to(value, population.size))
         if longest := population.model.longest_hold(network.dt):
@@ -161,7 +163,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
     names = list(network.populations)
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
     for row, projection in zip(projections, network.projections, strict=True):
-        _check_range(projection, real)
+        _check_range(f"projection {projection.name}", projection.connection.weights, real)
         kind = DeliveryKind(
             projection.connection.connectivity, projection.graded, _has_one_weight(projection.connection)
         )
@@ -187,6 +189,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         row[Stim.TARGET] = names.index(stimulus.target.population.name)
         row[Stim.TARGET_NEURON], row[Stim.TARGET_SIZE] = stimulus.target.start, len(stimulus.target)
         row[Stim.TARGET_STATE] = _receptor_state(populations, names, stimulus)
+        _check_range(stimulus.name, np.array([stimulus.weight]), real)
         row[Stim.WEIGHT] = weights.add([stimulus.weight])
         table = stimulus.input.thresholds(network.dt)
         row[Stim.THRESHOLDS], row[Stim.N_THRESHOLDS] = thresholds.add(table), len(table)
@@ -239,6 +242,15 @@ def _constants(population: Population, dt: float) -> tuple[NeuronKind, NDArray[n
     return NeuronKind(type(model), len(own), per_neuron, kinds, method=model.method), table
 
 
+def _check_parameters(population: Population, given: Any, real: type[np.floating[Any]]) -> None:
+    """Raise NetworkError where a finite constant or initial value becomes infinite in the precision of the network."""
+    if np.any(np.isfinite(given) & (np.abs(given) > np.finfo(real).max)):
+        raise NetworkError(
+            f"population {population.name!r}: parameters of {type(population.model).__name__} beyond the range of "
+            f"{np.dtype(real).name}"
+        )
+
+
 def _receptor_state(populations: NDArray[np.int64], names: list[str], joined: Projection | Stimulus) -> int:
     target = joined.target
     model = target.population.model
@@ -283,18 +295,25 @@ def _regulations(
     return table, values
 
 
-def _check_range(projection: Projection, real: type[np.floating[Any]]) -> None:
+def _check_range(name: str, given: NDArray[np.float64], real: type[np.floating[Any]]) -> None:
     """Raise NetworkError where a weight becomes infinite or zero in the precision of the network."""
-    given = projection.connection.weights
     with np.errstate(over="ignore", under="ignore"):
         kept = given.astype(real)
     if not np.isfinite(kept).all() or np.count_nonzero(kept) != np.count_nonzero(given):
-        raise NetworkError(f"projection {projection.name}: weights beyond the range of {np.dtype(real).name}")
+        raise NetworkError(f"{name}: weights beyond the range of {np.dtype(real).name}")
 
 
 def _has_one_weight(connection: Connection) -> bool:
     """Whether all synapses of a sparse connection share a weight."""
     return isinstance(connection, Sparse) and bool(np.all(connection.weights == connection.weights[:1]))
+
+
+def _rising(connection: Sparse) -> bool:
+    """Whether the targets of each source ascend, as the delivery to a part of them takes it."""
+    falls = np.diff(connection.targets) < 0
+    first = connection.pointers[1:-1]
+    falls[first[(first > 0) & (first < len(connection.targets))] - 1] = False
+    return not falls.any()
 
 
 def _place(
@@ -315,6 +334,9 @@ def _place(
             order = np.lexsort((connection.targets, key))
             counts = np.bincount(key, minlength=connection.n_sources * len(delays))
             starts = np.concatenate([[0], np.cumsum(counts)])
+        elif not _rising(connection):
+            source = np.repeat(np.arange(connection.n_sources), np.diff(starts))
+            order = np.lexsort((connection.targets, source))
         row[Proj.POINTERS] = pointers.add(starts)
         row[Proj.SYNAPSES] = targets.add(connection.targets[order])
         row[Proj.WEIGHTS] = weights.add(

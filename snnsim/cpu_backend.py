@@ -68,7 +68,10 @@ class CpuBackend(Backend):
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
         """Run a stretch and return the spike log."""
         workers = min(self.threads, self.compiled.n_neurons // _NEURONS_PER_WORKER)
-        if self.compiled.changes_weights:  # which all workers read
+        # What all workers read must not change under them: weights, and the value of a graded event, which is read at delivery,
+        # when the worker that owns its source may be a step ahead.
+        graded = any(kind.graded for kind in self.compiled.deliveries)
+        if self.compiled.changes_weights or graded:
             workers = 1
         if len(stretch.state.values) == 1 and workers > 1:
             return self._together(stretch, workers)

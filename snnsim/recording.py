@@ -105,7 +105,7 @@ def prepare_recorders(
     spikes: dict[str, NDArray[np.int64] | None] = {}
     width = n_picked = 0
     for name, wanted in record.items():
-        for item in [wanted] if isinstance(wanted, str | Record) else wanted:
+        for item in dict.fromkeys([wanted] if isinstance(wanted, str | Record) else wanted):
             asked = Record(item) if isinstance(item, str) else item
             if name in network.populations:
                 population = network.populations[name]

@@ -70,15 +70,15 @@ def philox(counter: list[Any], key: list[int]) -> list[NDArray[np.uint64]]:
     return list(c)
 
 
-def words(seed: int, step: int, population: int, samples: NDArray[np.int64], n: int) -> NDArray[np.uint64]:
-    """Return one 32-bit word per sample and neuron, shape (samples, n).
+def words(seed: int, step: int, stream: int, samples: NDArray[np.int64], n: int) -> NDArray[np.uint64]:
+    """Return one 32-bit word per sample and neuron, shape (samples, n): neuron 64 g + 16 w + j reads word w of block 16 g + j.
 
-    ``population`` is the number of the population's first neuron in the network. With b = ceil(n / 4) blocks, neuron i reads word
-    i // b of block i % b.
+    ``stream`` is that of a stimulus, or the number of the population's first neuron in the network.
     """
-    blocks = -(-n // 4)
-    found = philox([np.arange(blocks), step, population, samples[:, None]], [seed % 2**32, seed >> 32])
-    return np.concatenate(found, axis=1)[:, :n]
+    blocks = 16 * -(-n // 64)
+    found = philox([np.arange(blocks), step, stream, samples[:, None]], [seed % 2**32, seed >> 32])
+    by_group = np.stack(found).reshape(4, len(samples), -1, 16).transpose(1, 2, 0, 3)
+    return by_group.reshape(len(samples), -1)[:, :n]
 
 
 def uniforms(*which: Any) -> Floats:
@@ -195,7 +195,7 @@ class Reference:
                     state[name]["i"] += inputs[name]
             elif not isinstance(population.model, SpikeArray):
                 one = 1.0 if isinstance(population.model, Poisson) else 0.0
-                state[name] = {"x": np.broadcast_to(inputs.get(name, one), shape)}
+                state[name] = {"x": np.broadcast_to(inputs.get(name, one), shape), "sent": np.zeros(shape, dtype=bool)}
         trace = Trace(
             {name: np.zeros((copies, steps, p.size), dtype=bool) for name, p in populations.items()},
             {key: np.zeros((copies, steps, populations[key[0]].size)) for key in record},
@@ -335,7 +335,9 @@ class Reference:
             level = np.floor(s["x"] * n + 0.5)
             return (level > 0) & (step == n - level)
         assert isinstance(model, Graded)
-        return (s["x"] != 0) & (step == 0)
+        spikes = (s["x"] != 0) & ~s["sent"]
+        s["sent"] |= spikes
+        return spikes
 
     def _leaky(self, model: LIF, s: dict[str, Any], t: float, numbers: Any) -> Bools:
         dt = self.network.dt

@@ -27,7 +27,7 @@ import numpy as np
 from numba import njit
 
 from ._membrane import exact, exponential_euler, integrate, release, reset_potential, updates_held
-from ._model import Model
+from ._model import FOREVER, Model
 from ._parameters import Parameter, parameter
 from ._receptor import Receptor
 from .direct import Delta, StepCurrent
@@ -132,7 +132,8 @@ class LIF(Model):
 
     def _held(self, dt: float) -> Parameter:
         # The update of the spike is the first of the refractory steps.
-        return np.asarray(np.maximum(np.asarray(self.steps("t_ref", dt)) - 1, 0), np.float64)
+        # What is longer than FOREVER would not fit into 31 bits once it is rounded to single precision.
+        return np.asarray(np.clip(np.asarray(self.steps("t_ref", dt)) - 1, 0, FOREVER), np.float64)
 
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial v and i."""

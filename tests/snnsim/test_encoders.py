@@ -68,6 +68,22 @@ def test_a_value_above_one_is_the_earliest_spike_not_none() -> None:
     assert spikes_of(Latency(window=4.0), np.array([1.0, 1.2, 3.0]), 8).steps.tolist() == [0, 0, 0]
 
 
+def test_graded_sends_in_the_first_step_in_which_its_value_is_not_zero_once_after_every_reset() -> None:
+    net = Network(dt=1.0)
+    net.population("x", 3, Graded())
+    simulator = Simulator(net)
+
+    def run(values: list[float]) -> list[tuple[int, int]]:
+        train = simulator.run(2.0, inputs={"x": values}, record={"x": ["spikes"]}).spikes["x"]
+        return list(zip(train.steps.tolist(), train.neurons.tolist(), strict=True))
+
+    assert run([0.5, 0.0, 0.0]) == [(0, 0)]
+    assert run([0.25, -1.0, 0.0]) == [(2, 1)]
+    assert run([1.0, 1.0, 1.0]) == [(4, 2)]
+    simulator.reset()
+    assert run([0.5, 0.5, 0.5]) == [(0, 0), (0, 1), (0, 2)]
+
+
 def test_graded_sends_each_value_once() -> None:
     values = np.array([0.5, 0.0, -2.0, 1e-9])
     train = spikes_of(Graded(), values, 5)
@@ -114,7 +130,7 @@ def test_poisson_draws_are_independent_over_neurons_steps_copies_and_populations
     a, b = drawn["a"] - 0.5, drawn["b"] - 0.5
     pairs = {
         "neurons": (a[:, :, 1:], a[:, :, :-1]),
-        "neurons of a block": (a[:, :, 25:], a[:, :, :-25]),
+        "neurons of a block": (a[:, :, 16:], a[:, :, :-16]),
         "steps": (a[:, 1:], a[:, :-1]),
         "copies": (a[1:], a[:-1]),
         "populations": (a, b),

@@ -37,7 +37,7 @@ from snnsim_models import Model
 @njit
 def update(state, held, step, constants):
     (v,) = state
-    return (v + {gain},), held, False
+    return (v + {gain},), False
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Ramp(Model):
@@ -93,8 +93,8 @@ def test_a_second_process_hits_and_an_edited_equation_misses(sources: Path) -> N
 
     # As long as before and as old as before: a cache that asks for size and time of the file would not notice.
     text, stat = equation.read_text(), equation.stat()
-    assert text.count("v = v + (i * dt + drift)") == 1
-    equation.write_text(text.replace("v = v + (i * dt + drift)", "v = v + (i * dt - drift)"))
+    assert text.count("moved = v + (i * dt + drift)") == 1
+    equation.write_text(text.replace("moved = v + (i * dt + drift)", "moved = v + (i * dt - drift)"))
     os.utime(equation, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert equation.stat().st_size == stat.st_size
     shutil.rmtree(equation.parent / "__pycache__", ignore_errors=True)  # Python's own bytecode would not notice either

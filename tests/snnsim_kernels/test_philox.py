@@ -32,19 +32,28 @@ def test_known_answers(counter: tuple[int, ...], key: tuple[int, ...], words: tu
     assert tuple(int(word) for word in reference_philox(list(counter), list(key))) == words
 
 
-@pytest.mark.parametrize("n", [1, 4, 5, 8, 31])
+@pytest.mark.parametrize("n", [1, 16, 17, 63, 64, 65, 200])
 def test_words_are_the_four_of_each_block(n: int) -> None:
     seed, step, population, sample = 0x1234567890ABCDEF, 2**31 + 5, 77, 10_001
-    words = np.zeros((n + 7) // 8 * 8 + 8, dtype=np.uint32)
-    fill_words(words, n, np.uint64(seed), step, population, sample)
-    blocks = -(-n // 4)
-    for b in range(blocks):
-        expected = reference_philox([b, step, population, sample], [seed % 2**32, seed >> 32])
+    groups = -(-n // 64)
+    words = np.zeros(64 * groups + 8, dtype=np.uint32)
+    fill_words(words, 0, n, np.uint64(seed), step, population, sample)
+    for block in range(16 * groups):
+        expected = reference_philox([block, step, population, sample], [seed % 2**32, seed >> 32])
         for k in range(4):
-            assert words[k * blocks + b] == int(expected[k])
-    assert not words[4 * blocks :].any()
+            assert words[64 * (block // 16) + 16 * k + block % 16] == int(expected[k])
+    assert not words[64 * groups :].any()
     expected_uniforms = uniforms(seed, step, population, np.array([sample]), n)[0]
     assert [float(uniform(word)) for word in words[:n]] == expected_uniforms.tolist()
+
+
+@pytest.mark.parametrize(("low", "high"), [(64, 128), (64, 65), (128, 300), (192, 300)])
+def test_a_stretch_is_filled_alone_as_within_the_whole(low: int, high: int) -> None:
+    whole, part = np.zeros(320, dtype=np.uint32), np.zeros(320, dtype=np.uint32)
+    fill_words(whole, 0, 300, np.uint64(7), 3, 11, 2)
+    fill_words(part, low, high, np.uint64(7), 3, 11, 2)
+    assert part[: high - low].tolist() == whole[low:high].tolist()
+    assert len(set(whole[:300].tolist())) == 300
 
 
 def test_uniform_covers_zero_to_below_one() -> None:
@@ -57,8 +66,8 @@ def test_every_part_of_the_counter_and_key_matters() -> None:
     seen = set()
     for change in ({}, {"seed": 2}, {"seed": 1 + 2**32}, {"step": 3}, {"population": 4}, {"copy": 5}):
         given = base | change
-        words = np.zeros(16, dtype=np.uint32)
-        fill_words(words, 8, np.uint64(given["seed"]), given["step"], given["population"], given["copy"])
+        words = np.zeros(64, dtype=np.uint32)
+        fill_words(words, 0, 8, np.uint64(given["seed"]), given["step"], given["population"], given["copy"])
         seen.add(tuple(words[:8].tolist()))
     assert len(seen) == 6
 

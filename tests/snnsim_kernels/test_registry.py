@@ -6,7 +6,13 @@ import sys
 import numpy as np
 import pytest
 from snnsim_kernels import neurons, registry
-from snnsim_kernels.layout import PopulationColumn, ProjectionColumn, RecorderColumn
+from snnsim_kernels.layout import (
+    PopulationColumn,
+    ProjectionColumn,
+    RecorderColumn,
+    StimulusColumn,
+    TimedInputColumn,
+)
 from snnsim_kernels.registry import NeuronKind
 from snnsim_models import IF, LIF, MODELS, TTFS, SpikeArray
 
@@ -47,19 +53,21 @@ print(registry.update_kernel.cache_info().currsize, registry.advance.cache_info(
     assert done.stdout.split() == ["0", "0"]
 
 
-@pytest.mark.parametrize("columns", [PopulationColumn, ProjectionColumn, RecorderColumn])
+@pytest.mark.parametrize(
+    "columns", [PopulationColumn, ProjectionColumn, StimulusColumn, RecorderColumn, TimedInputColumn]
+)
 def test_columns_are_numbered_without_gaps(columns: type) -> None:
     assert [int(column) for column in columns] == list(range(len(columns)))
     assert len(columns) - 1 == columns.COUNT
 
 
-@pytest.mark.parametrize("n", [1, 7, 8, 9, 16, 23])
+@pytest.mark.parametrize("n", [1, 7, 8, 9, 63, 64, 65, 200])
 def test_flags_are_listed_in_order_and_what_lies_beyond_is_ignored(n: int) -> None:
     rng = np.random.default_rng(n)
-    for share in (0.0, 0.2, 1.0):
-        flags = np.ones((n + 7) // 8 * 8, dtype=np.uint8)
+    for share in (0.0, 0.02, 0.2, 1.0):
+        flags = np.ones((n + 63) // 64 * 64, dtype=np.uint8)
         flags[:n] = rng.random(n) < share
         spikes = np.full(n, -1, dtype=np.int32)
-        count = neurons.list_flagged(flags, n, spikes)
-        assert spikes[:count].tolist() == np.nonzero(flags[:n])[0].tolist()
+        count = neurons.list_flagged(flags, n, 128, spikes)
+        assert spikes[:count].tolist() == (128 + np.nonzero(flags[:n])[0]).tolist()
         assert (spikes[count:] == -1).all()
