@@ -19,12 +19,20 @@ from snnsim_models import (
 )
 
 from ._errors import AnnError, DatasetError, NetworkError, ResultsError, SimulationError, SnnsimError
-from .connections import Convolution, Dense, Sparse
+from .connections import Convolution, Dense, OrPooling, Sparse
 from .conversion import convert
 from .distributions import Lognormal, Normal, Uniform
 from .network import Network, Population, Projection, Slice
 from .results import Operations, Result
-from .rules import AllToAll, FixedInDegree, FixedOutDegree, FixedProbability, FixedTotalNumber, OneToOne
+from .rules import (
+    AllToAll,
+    DistanceDependent,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotalNumber,
+    OneToOne,
+)
 from .simulator import Simulator
 from .spikes import SpikeTrain
 
@@ -41,6 +49,7 @@ __all__ = [
     "DatasetError",
     "Delta",
     "Dense",
+    "DistanceDependent",
     "ExponentialCurrent",
     "FixedInDegree",
     "FixedOutDegree",
@@ -54,6 +63,7 @@ __all__ = [
     "Normal",
     "OneToOne",
     "Operations",
+    "OrPooling",
     "Poisson",
     "Population",
     "Projection",

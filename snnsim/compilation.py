@@ -12,8 +12,8 @@ from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.registry import DeliveryKind, NeuronKind, ReceptorKind
 
 from ._errors import NetworkError
-from .connections import Connection, Convolution, Dense, Sparse
 from .network import Network, Population, Projection
+from .placement import place, plan_of
 
 __all__ = ["CompiledNetwork", "State", "compile_network"]
 
@@ -47,6 +47,8 @@ class CompiledNetwork:
     constants: NDArray[Any]
     pointers: NDArray[np.int64]
     targets: NDArray[np.int32]
+    narrow_targets: NDArray[np.uint16]
+    """Targets of the projections that reach at most 65,536 neurons."""
     weights: NDArray[Any]
     delays: NDArray[np.int64]
     history: int
@@ -105,8 +107,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         raise NetworkError("the network has no population")
     network = network.snapshot()
     real = registry.PRECISIONS[precision]
-    states, constants, pointers = _Pool(real), _Pool(real), _Pool(np.int64)
-    targets, weights, delays = _Pool(np.int32), _Pool(real), _Pool(np.int64)
+    states, constants = _Pool(real), _Pool(real)
     neuron_kinds: list[NeuronKind] = []
     deliveries: list[DeliveryKind] = []
 
@@ -132,24 +133,20 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
 
     names = list(network.populations)
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
-    for row, projection in zip(projections, network.projections, strict=True):
-        _check_range(projection, real)
-        kind = DeliveryKind(
-            projection.connection.connectivity, projection.graded, _has_one_weight(projection.connection)
-        )
-        if kind not in deliveries:
-            deliveries.append(kind)
-        row[Proj.KIND] = deliveries.index(kind)
+    plans = [plan_of(projection, network.dt) for projection in network.projections]
+    for row, projection, plan in zip(projections, network.projections, plans, strict=True):
+        if plan.kind not in deliveries:
+            deliveries.append(plan.kind)
+        row[Proj.KIND] = deliveries.index(plan.kind)
         source, target = projection.source, projection.target
         row[Proj.SOURCE] = names.index(source.population.name)
         row[Proj.SOURCE_NEURON], row[Proj.SOURCE_SIZE] = source.start, len(source)
         row[Proj.TARGET_STATE] = _receptor_state(populations, names, projection)
         row[Proj.TARGET_SIZE] = len(target)
         row[Proj.PAYLOAD] = populations[row[Proj.SOURCE], Pop.STATE]
-        different = _place(row, projection, network.dt, pointers, targets, weights)
-        row[Proj.DELAYS], row[Proj.N_DELAYS] = delays.add(different), len(different)
         sender = populations[row[Proj.SOURCE]]
-        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], different.max() + 1)
+        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.delays.max() + 1)
+    placed = place(plans, [projection.name for projection in network.projections], projections, real)
 
     lists = populations[:, Pop.SLOTS] * populations[:, Pop.SIZE]
     populations[:, Pop.HISTORY] = np.cumsum(lists) - lists
@@ -161,10 +158,11 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         projections=projections,
         initial=states.array(),
         constants=constants.array(),
-        pointers=pointers.array(),
-        targets=targets.array(),
-        weights=weights.array(),
-        delays=delays.array(),
+        pointers=placed.pointers,
+        targets=placed.targets,
+        narrow_targets=placed.narrow_targets,
+        weights=placed.weights,
+        delays=placed.delays,
         history=int(lists.sum()),
         lengths=int(populations[:, Pop.SLOTS].sum()),
         neuron_kinds=neuron_kinds,
@@ -195,52 +193,3 @@ def _receptor_state(populations: NDArray[np.int64], names: list[str], projection
     variable = model.states.index(model.arrival(projection.receptor))
     row = populations[names.index(target.population.name)]
     return int(row[Pop.STATE]) + variable * target.population.size + target.start
-
-
-def _check_range(projection: Projection, real: type[np.floating[Any]]) -> None:
-    """Raise NetworkError where a weight becomes infinite or zero in the precision of the network."""
-    given = projection.connection.weights
-    with np.errstate(over="ignore", under="ignore"):
-        kept = given.astype(real)
-    if not np.isfinite(kept).all() or np.count_nonzero(kept) != np.count_nonzero(given):
-        raise NetworkError(f"projection {projection.name}: weights beyond the range of {np.dtype(real).name}")
-
-
-def _has_one_weight(connection: Connection) -> bool:
-    """Whether all synapses of a sparse connection share a weight."""
-    return isinstance(connection, Sparse) and bool(np.all(connection.weights == connection.weights[:1]))
-
-
-def _place(
-    row: NDArray[np.int64], projection: Projection, dt: float, pointers: _Pool, targets: _Pool, weights: _Pool
-) -> NDArray[np.int64]:
-    """Append a connection's arrays to the pools, enter their offsets, and return its different delays in steps."""
-    connection = projection.connection
-    delays = np.array([round(projection.delay / dt)], dtype=np.int64)
-    if isinstance(connection, Dense):
-        row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=1))
-        row[Proj.WEIGHTS] = weights.add(connection.weights)
-    elif isinstance(connection, Sparse):
-        starts, order = connection.pointers, np.arange(len(connection.weights))
-        if connection.delays is not None and len(connection.delays):
-            delays, part = np.unique(np.rint(connection.delays / dt).astype(np.int64), return_inverse=True)
-            source = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
-            key = source * len(delays) + part
-            order = np.lexsort((connection.targets, key))
-            counts = np.bincount(key, minlength=connection.n_sources * len(delays))
-            starts = np.concatenate([[0], np.cumsum(counts)])
-        row[Proj.POINTERS] = pointers.add(starts)
-        row[Proj.SYNAPSES] = targets.add(connection.targets[order])
-        row[Proj.WEIGHTS] = weights.add(
-            connection.weights[:1] if _has_one_weight(connection) else connection.weights[order]
-        )
-    elif isinstance(connection, Convolution):
-        row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=3))
-        row[Proj.WEIGHTS] = weights.add(connection.weights)
-        row[Proj.CHANNELS_IN], row[Proj.KERNEL] = connection.weights.shape[:2]
-        row[Proj.HEIGHT_IN], row[Proj.WIDTH_IN] = connection.height, connection.width
-        row[Proj.STRIDE], row[Proj.CHANNELS_OUT] = connection.stride, connection.weights.shape[3]
-        row[Proj.HEIGHT_OUT], row[Proj.WIDTH_OUT] = connection.height_out, connection.width_out
-    else:
-        raise NetworkError(f"no kernel delivers a {type(connection).__name__}")
-    return delays

@@ -25,9 +25,11 @@ def _digest(compiled: CompiledNetwork) -> str:
     digest = hashlib.sha256(
         f"{compiled.precision} {compiled.network.dt!r} {list(compiled.network.populations)}".encode()
     )
-    for name in ("populations", "projections", "initial", "constants", "pointers", "targets", "weights", "delays"):
+    pools = ("pointers", "targets", "narrow_targets", "weights", "delays")
+    for name in ("populations", "projections", "initial", "constants", *pools):
         array = np.ascontiguousarray(getattr(compiled, name))
-        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
     for kind in (*compiled.neuron_kinds, *compiled.deliveries):
         digest.update(repr(kind).encode())
     return digest.hexdigest()

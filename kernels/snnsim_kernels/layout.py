@@ -42,10 +42,10 @@ class ProjectionColumn(IntEnum):
     POINTERS = (
         6  # offset in the pointers (sparse: starts per source and delay; else: nonzero weights per source or tap)
     )
-    SYNAPSES = 7  # offset in the targets (sparse)
+    SYNAPSES = 7  # offset in the targets, or in the narrow ones (sparse)
     WEIGHTS = 8  # offset in the weights
     PAYLOAD = 9  # graded events: offset of the source's value in a copy's state array
-    CHANNELS_IN = 10  # the rest describes a convolution
+    CHANNELS_IN = 10  # to WIDTH_OUT: of a convolution or a pooling
     HEIGHT_IN = 11
     WIDTH_IN = 12
     KERNEL = 13

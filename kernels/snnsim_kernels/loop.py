@@ -24,8 +24,8 @@ _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE),
 
 def advance(
     kernels: Any, populations: Any, projections: Any, recorders: Any, state: Any, held: Any, history: Any, lengths: Any,
-    constants: Any, pointers: Any, targets: Any, weights: Any, delays: Any, train_pointers: Any, train_neurons: Any,
-    updates: Any, fired: Any, events: Any, traces: Any, spike_log: Any, flags: Any, words: Any, seed: Any, first_sample: Any,
+    constants: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any, delays: Any, train_pointers: Any,
+    train_neurons: Any, updates: Any, fired: Any, events: Any, traces: Any, spike_log: Any, flags: Any, words: Any, seed: Any, first_sample: Any,
     first_step: Any, copy: Any, last_copy: Any, step: Any, last_step: Any,
 ) -> Any:  # fmt: skip
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
@@ -81,7 +81,7 @@ def advance(
                     if count > 0:
                         spikes = lists[source[_HISTORY] + slot * source[_SIZE] :]
                         events[copy, t, c] += delivery_kernels[row[_DELIVERY]](
-                            row, k, mine, spikes, count, pointers, targets, weights
+                            row, k, mine, spikes, count, pointers, targets, narrow_targets, weights
                         )
             for p in range(n_populations):
                 row = populations[p]

@@ -1,7 +1,7 @@
 """Delivery kernels: add the weights of the spikes of one population to a state row of another.
 
 Three loop templates (dense, sparse, convolution), each bound twice: for spikes, which deliver a weight (an accumulate, AC), and
-for graded events, which deliver weight x value (a multiply-accumulate, MAC). Each returns the number of synaptic events, i.e. of
+for graded events, which deliver weight x value (a multiply-accumulate, MAC); and one for pooling, which takes spikes. Each returns the number of synaptic events, i.e. of
 deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every target receives its weights in the same order
 on every machine.
 """
@@ -15,13 +15,16 @@ from .layout import ProjectionColumn
 __all__ = [
     "deliver_convolution",
     "deliver_dense",
+    "deliver_pooling",
     "deliver_sparse",
     "graded_payload",
     "graded_scaled",
+    "narrow_pool",
     "one_weight",
     "own_weight",
     "spike_payload",
     "spike_scaled",
+    "wide_pool",
 ]
 
 _FIRST, _SOURCES = int(ProjectionColumn.SOURCE_NEURON), int(ProjectionColumn.SOURCE_SIZE)
@@ -70,10 +73,23 @@ def one_weight(weights: Any, base: Any, k: Any) -> Any:
     return weights[base]
 
 
+@njit
+def wide_pool(targets: Any, narrow_targets: Any) -> Any:
+    """Return where the targets of a projection stand that reaches more than 65,536 neurons."""
+    return targets
+
+
+@njit
+def narrow_pool(targets: Any, narrow_targets: Any) -> Any:
+    """Return where the targets stand that 16 bits can tell apart: half the traffic."""
+    return narrow_targets
+
+
 # Bound by the registry to one of each kind above.
 payload: Any = spike_payload
 scaled: Any = spike_scaled
 weight_of: Any = own_weight
+pool: Any = wide_pool
 
 
 @njit
@@ -89,8 +105,8 @@ def _own(row: Any, spikes: Any, n_spikes: Any) -> Any:
 
 
 def deliver_dense(
-    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
-) -> Any:
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any
+) -> Any:  # fmt: skip
     """Template: all-to-all weights, row by row; pointers hold the number of nonzero weights per source."""
     m, first, values = row[_TARGETS], row[_FIRST], row[_PAYLOAD]
     target = state[row[_TARGET] : row[_TARGET] + m]
@@ -124,8 +140,8 @@ def deliver_dense(
 
 
 def deliver_sparse(
-    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
-) -> Any:
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any
+) -> Any:  # fmt: skip
     """Template: compressed sparse rows; no stored weight is zero.
 
     The synapses of a source are sorted by delay; ``part`` says which of the projection's delays has come.
@@ -133,7 +149,7 @@ def deliver_sparse(
     # Read here what the loops need: a store to the state might alias the row, and it would be read again for every synapse.
     target = state[row[_TARGET] : row[_TARGET] + row[_TARGETS]]
     first, values, base, n_delays = row[_FIRST], row[_PAYLOAD], row[_WEIGHTS], row[_N_DELAYS]
-    starts, reached = pointers[row[_POINTERS] :], targets[row[_SYNAPSES] :]
+    starts, reached = pointers[row[_POINTERS] :], pool(targets, narrow_targets)[row[_SYNAPSES] :]
     start, stop = _own(row, spikes, n_spikes)
     events = 0
     for q in range(start, stop):
@@ -154,8 +170,8 @@ def _reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
 
 
 def deliver_convolution(
-    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, weights: Any
-) -> Any:
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any
+) -> Any:  # fmt: skip
     """Template: shared weights (channel in, y, x, channel out); neurons are ordered (y, x, channel) on both sides.
 
     Pointers hold the number of nonzero weights per tap (channel in, y, x).
@@ -182,4 +198,27 @@ def deliver_convolution(
                 into, taps = target[t : t + channels_out], shared[w : w + channels_out]
                 for i in range(channels_out):
                     into[i] += scaled(taps[i], amount)
+    return events
+
+
+def deliver_pooling(
+    row: Any, part: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any
+) -> Any:  # fmt: skip
+    """Template: windows (y, x) per channel; a target becomes the larger of itself and the weight, so the order does not matter."""
+    channels, width_in, first = row[_CHANNELS_IN], row[_WIDTH_IN], row[_FIRST]
+    kernel, stride, height_out, width_out = row[_KERNEL], row[_STRIDE], row[_HEIGHT_OUT], row[_WIDTH_OUT]
+    target, weight = state[row[_TARGET] :], weights[row[_WEIGHTS]]
+    start, stop = _own(row, spikes, n_spikes)
+    events = 0
+    for q in range(start, stop):
+        j = spikes[q] - first
+        position = j // channels
+        channel, x, y = j - position * channels, position % width_in, position // width_in
+        y_low, y_high = _reach(y, kernel, stride, height_out)
+        x_low, x_high = _reach(x, kernel, stride, width_out)
+        events += max(y_high - y_low, 0) * max(x_high - x_low, 0)
+        for oy in range(y_low, y_high):
+            for ox in range(x_low, x_high):
+                i = (oy * width_out + ox) * channels + channel
+                target[i] = max(target[i], weight)
     return events

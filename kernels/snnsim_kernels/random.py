@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["fill_words", "philox", "uniform"]
+__all__ = ["fill_row", "fill_words", "philox", "uniform"]
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -46,6 +46,24 @@ def fill_words(words: Any, n: Any, seed: Any, step: Any, population: Any, copy: 
         words[blocks + b] = w1
         words[2 * blocks + b] = w2
         words[3 * blocks + b] = w3
+
+
+@njit
+def fill_row(words: Any, n: Any, first: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> None:
+    """Fill ``words[:4 * ceil(n / 4)]`` (uint32) with the words ``first`` (a multiple of 4) and on of a row of unknown length.
+
+    Counter = (word // 4, row, stream, purpose); word q is number q mod 4 of its block, however many are drawn.
+    """
+    k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
+    # Masked, so that the compiler sees products of 32-bit values.
+    c1, c2, c3 = np.uint64(row) & _MASK, np.uint64(stream) & _MASK, np.uint64(purpose) & _MASK
+    begin = np.uint64(first) >> np.uint64(2)
+    for b in range((n + 3) // 4):
+        w0, w1, w2, w3 = philox((begin + np.uint64(b)) & _MASK, c1, c2, c3, k0, k1)
+        words[4 * b] = w0
+        words[4 * b + 1] = w1
+        words[4 * b + 2] = w2
+        words[4 * b + 3] = w3
 
 
 @njit

@@ -61,7 +61,7 @@ def _reset_signature(precision: str) -> Any:
 
 def _delivery_signature(precision: str) -> Any:
     real = _real(precision)
-    return _I64(_array(_I64), _I64, real, _array(_I32), _I64, _array(_I64), _array(_I32), real)
+    return _I64(_array(_I64), _I64, real, _array(_I32), _I64, _array(_I64), _array(_I32), _array(types.uint16), real)
 
 
 def _bind(template: Callable[..., Any], name: str, signature: Any, *, cached: bool = True, **names: Any) -> Any:
@@ -201,9 +201,10 @@ def _nothing(row: Any, state: Any, spikes: Any, n_spikes: Any, constants: Any) -
 class DeliveryKind(NamedTuple):
     """What projections must share to be served by one kernel."""
 
-    connectivity: str  # "dense", "sparse" or "convolution"
+    connectivity: str  # "dense", "sparse", "convolution" or "pooling"
     graded: bool  # whether events carry a value
     one_weight: bool = False  # whether all synapses share a weight (sparse only)
+    narrow: bool = False  # whether its targets are uint16 (sparse only)
 
 
 @cache
@@ -212,12 +213,14 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
     template = getattr(propagation, f"deliver_{kind.connectivity}")
     event = "graded" if kind.graded else "spike"
     weight = "one_weight" if kind.one_weight else "own_weight"
+    pool = "narrow_pool" if kind.narrow else "wide_pool"
     names = {
         "payload": getattr(propagation, f"{event}_payload"),
         "scaled": getattr(propagation, f"{event}_scaled"),
         "weight_of": getattr(propagation, weight),
+        "pool": getattr(propagation, pool),
     }
-    name = f"{template.__name__}_{event}_{weight}_{precision}"
+    name = f"{template.__name__}_{event}_{weight}_{pool}_{precision}"
     return _bind(template, name, _delivery_signature(precision), **names)
 
 
