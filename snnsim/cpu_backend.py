@@ -74,7 +74,8 @@ class CpuBackend(Backend):
                     copy, step, used = self._advance(
                         self._kernels, stretch.populations, self.compiled.projections, stretch.recorders, *stretch.state,
                         self.compiled.constants, self.compiled.pointers, self.compiled.targets,
-                        self.compiled.narrow_targets, self.compiled.weights, self.compiled.delays, *stretch.trains, *stretch.counters, stretch.traces, *scratch.arrays,
+                        self.compiled.narrow_targets, self.compiled.weights, self.compiled.delays, *stretch.trains,
+                        *stretch.counters, stretch.traces, *scratch.arrays,
                         np.uint64(stretch.seed), stretch.first_sample, first, copy, last_copy, step, until,
                     )  # fmt: skip
                     if copy == last_copy and until < last:

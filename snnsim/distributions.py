@@ -16,6 +16,7 @@ from ._errors import NetworkError
 __all__ = ["DelayTable", "Distribution", "Lognormal", "Normal", "Uniform"]
 
 _WORDS = 2**32
+_FARTHEST = 6.8  # standard deviations: no normal number that is made of 32-bit words lies beyond
 _REACH = 6.5  # standard deviations: beyond them lies less than a word in 2**32
 
 
@@ -53,9 +54,10 @@ class Distribution(ABC):
 
     @property
     def drops(self) -> bool:
-        """Whether a value is exactly 0 with some probability: as a weight, such a value is no synapse."""
+        """Whether values are clipped to exactly 0: as weights, these are no synapses."""
         values = self.values()
-        return values.kind != ValueKind.CONSTANT and 0.0 in (values.low, values.high)
+        clipped = values.kind == ValueKind.NORMAL and 0.0 in (values.low, values.high)
+        return clipped and abs(values.a) < _FARTHEST * values.b
 
     def draw(self, n: int, seed: int, stream: int, row: int) -> NDArray[np.float64]:
         """Return n values, shape (n,): those of the first n synapses of a row (source) of a projection (stream)."""
@@ -73,7 +75,7 @@ class Distribution(ABC):
         first = max(0, math.floor(max(low, -1.0)) - 1)
         steps = np.arange(first, max(first, math.ceil(high) + 1) + 1)
         # From half a step below to half a step above: what the nearest step stands for.
-        reached = np.rint(self.cumulative((steps + 0.5) * dt) * _WORDS)
+        reached = np.rint(self.cumulative(np.asarray((steps + 0.5) * dt, np.float64)) * _WORDS)
         first += int(np.count_nonzero(reached <= 0))
         thresholds = reached[(reached > 0) & (reached < _WORDS)].astype(np.uint32)
         guide = np.searchsorted(thresholds, np.arange(4097, dtype=np.int64) << 20, side="right").astype(np.int32)
@@ -115,9 +117,7 @@ class Uniform(Distribution):
 
     def values(self) -> Values:
         """Return what the kernels draw."""
-        return Values(
-            int(ValueKind.UNIFORM), float(self.low), float(self.high) - float(self.low), -math.inf, math.inf
-        )
+        return Values(int(ValueKind.UNIFORM), float(self.low), float(self.high) - float(self.low), -math.inf, math.inf)
 
     def cumulative(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability of a value of at most x."""

@@ -1,4 +1,4 @@
-"""The synapses of a network in flat arrays: first all sizes, then arrays of exactly these sizes, then each projection into its place.
+"""The synapses of a network in flat arrays: all sizes, then arrays of exactly these sizes, then each projection into its place.
 
 Nothing is moved once it is written, so that the arrays themselves are nearly all the memory that is needed.
 """
@@ -47,8 +47,10 @@ class Plan(ABC):
     def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
         """Write all entries. Raises NetworkError where a weight does not fit its precision."""
 
-    def describe(self, row: NDArray[np.int64]) -> None:
-        """Enter into the row of the projection table what this kind of connection has of its own."""
+    @property
+    def geometry(self) -> dict[Proj, int]:
+        """What the row of the projection table holds for this kind of connection alone."""
+        return {}
 
 
 class _Shared(Plan):
@@ -67,18 +69,21 @@ class _Shared(Plan):
         pointers[:] = self.counts.ravel()
         _write(weights, self.connection.weights.ravel())
 
-    def describe(self, row: NDArray[np.int64]) -> None:
-        """Enter the geometry."""
+    @property
+    def geometry(self) -> dict[Proj, int]:
+        """Positions, channels and kernel of both layers."""
         made = self.connection
         if isinstance(made, Dense):
-            return
-        row[Proj.HEIGHT_IN], row[Proj.WIDTH_IN], row[Proj.STRIDE] = made.height, made.width, made.stride
-        row[Proj.HEIGHT_OUT], row[Proj.WIDTH_OUT] = made.height_out, made.width_out
+            return {}
         if isinstance(made, Convolution):
-            row[Proj.CHANNELS_IN], row[Proj.KERNEL], _, row[Proj.CHANNELS_OUT] = made.weights.shape
+            channels_in, kernel, _, channels_out = made.weights.shape
         else:
-            row[Proj.CHANNELS_IN] = row[Proj.CHANNELS_OUT] = made.channels
-            row[Proj.KERNEL] = made.kernel
+            channels_in, kernel, channels_out = made.channels, made.kernel, made.channels
+        return {
+            Proj.CHANNELS_IN: channels_in, Proj.HEIGHT_IN: made.height, Proj.WIDTH_IN: made.width, Proj.KERNEL: kernel,
+            Proj.STRIDE: made.stride, Proj.CHANNELS_OUT: channels_out, Proj.HEIGHT_OUT: made.height_out,
+            Proj.WIDTH_OUT: made.width_out,
+        }  # fmt: skip
 
 
 class _Explicit(Plan):
@@ -145,15 +150,16 @@ def place(plans: list[Plan], names: list[str], projections: NDArray[np.int64], r
         ends += [*sizes, len(plan.delays)]
         row[Proj.POINTERS], wide, short, row[Proj.WEIGHTS], row[Proj.DELAYS] = starts
         row[Proj.SYNAPSES], row[Proj.N_DELAYS] = short if narrow else wide, len(plan.delays)
-        plan.describe(row)
-        parts.append([slice(start, end) for start, end in zip(starts, ends, strict=True)])
+        for column, value in plan.geometry.items():
+            row[column] = value
+        parts.append([slice(*bounds) for bounds in zip(starts.tolist(), ends.tolist(), strict=True)])
     kinds: tuple[Any, ...] = (np.int64, np.int32, np.uint16, real, np.int64)
     placed = Placed(*(np.empty(size, kind) for size, kind in zip(ends.tolist(), kinds, strict=True)))
-    for plan, name, (pointers, wide, short, weights, delays) in zip(plans, names, parts, strict=True):
-        targets = placed.narrow_targets[short] if plan.kind.narrow else placed.targets[wide]
-        placed.delays[delays] = plan.delays
+    for plan, name, part in zip(plans, names, parts, strict=True):
+        pointers, targets, narrow_targets, weights, delays = (array[at] for array, at in zip(placed, part, strict=True))
+        delays[:] = plan.delays
         try:
-            plan.fill(placed.pointers[pointers], targets, placed.weights[weights])
+            plan.fill(pointers, narrow_targets if plan.kind.narrow else targets, weights)
         except NetworkError as error:
             raise NetworkError(f"projection {name}: {error}") from None
     return placed

@@ -7,7 +7,7 @@ from reaching itself where source and target are the same population.
 import dataclasses
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from snnsim_kernels.building import RuleKind, Shape
 
@@ -183,14 +183,15 @@ class DistanceDependent(Rule):
         assert self.extent is not None
         profile = self.PROFILES.index(self.profile)
         # Beyond these lies less than a word in 2**32. A little more, lest rounding exclude a neuron at the very edge.
-        reach = min(self.cutoff, self.scale * (math.sqrt(64 * math.log(2)), 32 * math.log(2), 1.0)[profile]) * (1 + 1e-9)
+        reach = self.scale * (math.sqrt(64 * math.log(2)), 32 * math.log(2), 1.0)[profile]
+        reach = min(self.cutoff, reach) * (1 + 1e-9)
         return Shape(
             int(RuleKind.DISTANCE), n_targets, shift, float(self.p), *self.extent, *self.source_grid, *self.target_grid,
             float(self.scale), profile, float(reach), bool(self.periodic),
         )  # fmt: skip
 
 
-def _pair(name: str, value: object, parts: str) -> tuple[object, object]:
+def _pair(name: str, value: Any, parts: str) -> tuple[Any, Any]:
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise NetworkError(f"DistanceDependent.{name} must be ({parts}), got {value!r}")
     return value[0], value[1]

@@ -4,6 +4,7 @@ Everything is decided by the network's seed, the number of the projection and th
 the number of threads nor the size of the blocks in which they work changes anything.
 """
 
+import itertools
 import math
 import threading
 from collections.abc import Iterator
@@ -141,12 +142,11 @@ class Wiring:
         def build(first: int, last: int) -> None:
             longest = int(np.diff(self._drawn[first : last + 1]).max(initial=0))
             longest = max(longest, 0 if self.shape.kind in (RuleKind.DRAWN, RuleKind.GIVEN) else self.n_targets)
-            found.append(
-                building.fill_rows(
-                    pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, delays,
-                    len(steps), self.values, *self._key,
-                )  # fmt: skip
-            )
+            lost = building.fill_rows(
+                pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, delays, len(steps),
+                self.values, *self._key,
+            )  # fmt: skip
+            found.append(lost)
 
         in_parallel(build, _blocks(self._drawn), cores())
         if bad or any(found):
@@ -206,7 +206,7 @@ class Wiring:
 
     def _target_blocks(self) -> list[tuple[int, int]]:
         edges = np.linspace(0, self.n_targets, min(_TARGET_BLOCKS, self.n_targets) + 1).astype(int).tolist()
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
     def _in_degree_counts(self) -> NDArray[np.int64]:
         """Return how often each block of targets draws each source, shape (blocks, sources)."""

@@ -5,7 +5,7 @@ built in any order, by any number of threads, to the same result. The counter of
 where the stream numbers the projection, with bit 31 set: the neurons' noise, of the same key, has the number of a neuron there.
 
 A row is built in four moves: draw its targets, sort them, sort them by delay (stably, so that targets ascend within each delay),
-and give each place a weight. Weights are drawn for places, not for targets: both are independent, so nothing has to be carried along.
+and give each place a weight. Weights are drawn for places, not for targets: the two are independent, so nothing is carried along.
 """
 
 import math
@@ -110,7 +110,9 @@ def _below(word: Any, n: Any) -> Any:
 
 
 @njit
-def _draw_with_replacement(out: Any, words: Any, n: Any, of: Any, excluded: Any, seed: Any, row: Any, stream: Any) -> None:
+def _draw_with_replacement(
+    out: Any, words: Any, n: Any, of: Any, excluded: Any, seed: Any, row: Any, stream: Any
+) -> None:
     """Fill ``out[:n]`` with numbers in [0, of), ``excluded`` left out where it lies there."""
     gap = 0 <= excluded < of
     free = of - 1 if gap else of
@@ -268,7 +270,9 @@ def count_total(counts: Any, first: Any, last: Any, n_sources: Any, shape: Any, 
 
 
 @jit()
-def count_in_degree(counts: Any, first: Any, last: Any, k: Any, n_sources: Any, shape: Any, seed: Any, stream: Any) -> None:
+def count_in_degree(
+    counts: Any, first: Any, last: Any, k: Any, n_sources: Any, shape: Any, seed: Any, stream: Any
+) -> None:
     """Add to ``counts`` the sources that the targets ``first`` to ``last - 1`` draw, k each."""
     out, words = np.empty(k, np.int32), np.empty(_CHUNK, np.uint32)
     for target in range(first, last):

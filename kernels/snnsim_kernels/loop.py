@@ -25,8 +25,8 @@ _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE),
 def advance(
     kernels: Any, populations: Any, projections: Any, recorders: Any, state: Any, held: Any, history: Any, lengths: Any,
     constants: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any, delays: Any, train_pointers: Any,
-    train_neurons: Any, updates: Any, fired: Any, events: Any, traces: Any, spike_log: Any, flags: Any, words: Any, seed: Any, first_sample: Any,
-    first_step: Any, copy: Any, last_copy: Any, step: Any, last_step: Any,
+    train_neurons: Any, updates: Any, fired: Any, events: Any, traces: Any, spike_log: Any, flags: Any, words: Any, seed: Any,
+    first_sample: Any, first_step: Any, copy: Any, last_copy: Any, step: Any, last_step: Any,
 ) -> Any:  # fmt: skip
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
 

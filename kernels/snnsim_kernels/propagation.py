@@ -1,9 +1,9 @@
 """Delivery kernels: add the weights of the spikes of one population to a state row of another.
 
 Three loop templates (dense, sparse, convolution), each bound twice: for spikes, which deliver a weight (an accumulate, AC), and
-for graded events, which deliver weight x value (a multiply-accumulate, MAC); and one for pooling, which takes spikes. Each returns the number of synaptic events, i.e. of
-deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every target receives its weights in the same order
-on every machine.
+for graded events, which deliver weight x value (a multiply-accumulate, MAC); and one for pooling, which takes spikes. Each
+returns the number of synaptic events, i.e. of deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every
+target receives its weights in the same order on every machine.
 """
 
 from typing import Any
