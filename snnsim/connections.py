@@ -233,7 +233,8 @@ class OrPooling(Connection):
     """A logical or over windows: a target that one or more spikes of its window reach in a step gets the weight once.
 
     The receptor's variable becomes the larger of itself and the weight, in whatever order the spikes come; it does not add up over
-    steps either. A target that fires resets after delivery, as with any input to ``v``. Neurons of both layers are ordered (y, x, channel), channels are pooled apart. Never unrolled into a synapse list.
+    steps either. A target that fires is reset after delivery, so what ``v`` gets in that step is lost, as with any connection.
+    Neurons of both layers are ordered (y, x, channel), channels are pooled apart. Never unrolled into a synapse list.
 
     kernel : size of the square window in positions, at least 1
     stride : at least 1

@@ -155,8 +155,9 @@ def place(plans: list[Plan], names: list[str], projections: NDArray[np.int64], r
         parts.append([slice(*bounds) for bounds in zip(starts.tolist(), ends.tolist(), strict=True)])
     kinds: tuple[Any, ...] = (np.int64, np.int32, np.uint16, real, np.int64)
     placed = Placed(*(np.empty(size, kind) for size, kind in zip(ends.tolist(), kinds, strict=True)))
+    arrays: tuple[NDArray[Any], ...] = placed
     for plan, name, part in zip(plans, names, parts, strict=True):
-        pointers, targets, narrow_targets, weights, delays = (array[at] for array, at in zip(placed, part, strict=True))
+        pointers, targets, narrow_targets, weights, delays = (array[at] for array, at in zip(arrays, part, strict=True))
         delays[:] = plan.delays
         try:
             plan.fill(pointers, narrow_targets if plan.kind.narrow else targets, weights)

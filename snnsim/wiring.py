@@ -27,6 +27,7 @@ __all__ = ["Wiring", "wire"]
 
 _ANYWHERE = 2**40  # a shift beyond every population: no neuron is excluded
 _BLOCK = 2**18  # synapses that a thread builds at a time
+_ROW_BLOCKS = 256  # into which sources are divided to count their targets
 _TARGET_BLOCKS = 16  # into which the targets of a fixed in-degree are divided
 
 
@@ -141,7 +142,6 @@ class Wiring:
 
         def build(first: int, last: int) -> None:
             longest = int(np.diff(self._drawn[first : last + 1]).max(initial=0))
-            longest = max(longest, 0 if self.shape.kind in (RuleKind.DRAWN, RuleKind.GIVEN) else self.n_targets)
             lost = building.fill_rows(
                 pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, delays, len(steps),
                 self.values, *self._key,
@@ -200,7 +200,7 @@ class Wiring:
             def count(first: int, last: int) -> None:
                 building.count_rows(counts, first, last, self.shape, *self._key)
 
-            rows = max(1, _BLOCK // self.n_targets)
+            rows = -(-n // _ROW_BLOCKS)
             in_parallel(count, ((r, min(r + rows, n)) for r in range(0, n, rows)), cores())
         return _starts(counts)
 

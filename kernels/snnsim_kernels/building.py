@@ -165,6 +165,19 @@ def _window(centre: Any, reach: Any, extent: Any, n: Any, periodic: Any) -> Any:
 
 
 @njit
+def _words_at(squared: Any, shape: Any) -> Any:
+    """Return how many of the 2**32 words join a pair at a squared distance."""
+    if squared > shape.reach * shape.reach:
+        return 0.0
+    p = shape.p
+    if shape.profile == 0:
+        p *= math.exp(-0.5 * squared / (shape.scale * shape.scale))
+    elif shape.profile == 1:
+        p *= math.exp(-math.sqrt(squared) / shape.scale)
+    return p * 2.0**32
+
+
+@njit
 def _draw_by_distance(out: Any, words: Any, shape: Any, seed: Any, row: Any, stream: Any) -> Any:
     """Reach each target within reach with a probability that depends on its distance, once. Returns how many."""
     cell_y, cell_x = shape.height / shape.target_rows, shape.width / shape.target_columns
@@ -172,28 +185,24 @@ def _draw_by_distance(out: Any, words: Any, shape: Any, seed: Any, row: Any, str
     x = (row % shape.source_columns + 0.5) * shape.width / shape.source_columns
     y_low, y_high = _window(y, shape.reach, shape.height, shape.target_rows, shape.periodic)
     x_low, x_high = _window(x, shape.reach, shape.width, shape.target_columns, shape.periodic)
-    n, first, left, at = 0, 0, 0, 0
+    n, first, at = 0, 0, _CHUNK
     for q in range(y_low, y_high):
         ty = q % shape.target_rows
         dy = _nearest((ty + 0.5) * cell_y - y, shape.height, shape.periodic)
+        nearest = _words_at(dy * dy, shape)
         for r in range(x_low, x_high):
-            if left == 0:
+            if at == _CHUNK:
                 fill_row(words, _CHUNK, first, seed, row, stream, _TARGETS)
-                first, left, at = first + _CHUNK, _CHUNK, 0
-            word = words[at]
-            left, at = left - 1, at + 1
+                first, at = first + _CHUNK, 0
+            word = np.float64(words[at])
+            at += 1
+            # Most words exceed even the probability right above or below the source.
+            if word >= nearest:
+                continue
             tx = r % shape.target_columns
             dx = _nearest((tx + 0.5) * cell_x - x, shape.width, shape.periodic)
-            squared = dy * dy + dx * dx
-            if squared > shape.reach * shape.reach:
-                continue
-            p = shape.p
-            if shape.profile == 0:
-                p *= math.exp(-0.5 * squared / (shape.scale * shape.scale))
-            elif shape.profile == 1:
-                p *= math.exp(-math.sqrt(squared) / shape.scale)
             target = ty * shape.target_columns + tx
-            if np.float64(word) < p * 2.0**32 and target != row + shape.shift:
+            if word < _words_at(dy * dy + dx * dx, shape) and target != row + shape.shift:
                 out[n] = target
                 n += 1
     return n

@@ -175,8 +175,8 @@ def test_delays_follow_the_distribution_on_the_grid(distribution: Any) -> None:
 
 @pytest.mark.parametrize(
     ("distribution", "step"), [
-        (Normal(1.04, 0.0), 10), (Normal(2.0, 1e-9), 20), (Normal(-3.0, 0.5), 0), (Lognormal(0.0, 0.0), 10), (Uniform(0.96, 1.04), 10),
-        (Normal(0.0, 9.0, low=1.46, high=1.54), 15),
+        (Normal(1.04, 0.0), 10), (Normal(2.0, 1e-9), 20), (Normal(-3.0, 0.5), 0), (Lognormal(0.0, 0.0), 10),
+        (Uniform(0.96, 1.04), 10), (Normal(0.0, 9.0, low=1.46, high=1.54), 15),
     ], ids=str,
 )  # fmt: skip
 def test_delays_of_one_step(distribution: Any, step: int) -> None:
