@@ -8,33 +8,27 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import building
-from snnsim_kernels.building import ValueKind, Values
+from snnsim_kernels.building import Table, ValueKind, Values, table_of
 
 from ._checks import real_number
 from ._errors import NetworkError
 
 __all__ = ["DelayTable", "Distribution", "Lognormal", "Normal", "Uniform"]
 
-_WORDS = 2**32
 _FARTHEST = 6.8  # standard deviations: no normal number that is made of 32-bit words lies beyond
 _REACH = 6.5  # standard deviations: beyond them lies less than a word in 2**32
 
 
 class DelayTable(NamedTuple):
-    """A distribution on the grid: the step of a 32-bit word is ``first`` plus the number of thresholds that it reaches.
-
-    A device that draws the same words gets the same delays, bit for bit. ``guide`` has 4097 entries: the number of thresholds
-    that the word g * 2**20 reaches.
-    """
+    """A distribution on the grid: the step of a word is ``first`` plus the number that the table gives for it."""
 
     first: int
-    thresholds: NDArray[np.uint32]
-    guide: NDArray[np.int32]
+    table: Table
 
     @property
     def last(self) -> int:
         """The longest possible delay in steps."""
-        return self.first + len(self.thresholds)
+        return self.first + len(self.table.thresholds)
 
 
 class Distribution(ABC):
@@ -75,11 +69,8 @@ class Distribution(ABC):
         first = max(0, math.floor(max(low, -1.0)) - 1)
         steps = np.arange(first, max(first, math.ceil(high) + 1) + 1)
         # From half a step below to half a step above: what the nearest step stands for.
-        reached = np.rint(self.cumulative(np.asarray((steps + 0.5) * dt, np.float64)) * _WORDS)
-        first += int(np.count_nonzero(reached <= 0))
-        thresholds = reached[(reached > 0) & (reached < _WORDS)].astype(np.uint32)
-        guide = np.searchsorted(thresholds, np.arange(4097, dtype=np.int64) << 20, side="right").astype(np.int32)
-        return DelayTable(first, thresholds, guide)
+        skipped, table = table_of(self.cumulative(np.asarray((steps + 0.5) * dt, np.float64)))
+        return DelayTable(first + skipped, table)
 
 
 def _numbers(distribution: Any) -> None:

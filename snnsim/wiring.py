@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import building
-from snnsim_kernels.building import Delays, RuleKind, ValueKind, Values
+from snnsim_kernels.building import RuleKind, ValueKind, Values, gaps_of, table_of
 
 from ._checks import real_array
 from ._cores import cores, in_parallel
@@ -65,6 +65,7 @@ class Wiring:
         self.table: DelayTable | None = delay.delay_table(dt, longest) if isinstance(delay, Distribution) else None
         self.values = weight.values() if isinstance(weight, Distribution) else _constant(weight)
         self.drops = isinstance(weight, Distribution) and weight.drops
+        self._gaps = gaps_of(self.shape.p if self.shape.kind == RuleKind.PROBABILITY else 0.0)
         self._key = (np.uint64(seed), stream)
 
     @property
@@ -105,15 +106,15 @@ class Wiring:
         """The different delays in steps, ascending; where none is drawn, the one delay."""
         if self.table is None:
             return np.array([round(float(self.delay) / self.dt)])  # type: ignore[arg-type]
-        occurs = np.zeros(len(self.table.thresholds) + 1, np.uint8)
-        delays = self._delays(np.zeros(len(occurs), np.int32))
+        first, delays = self.table
+        occurs = np.zeros(len(delays.thresholds) + 1, np.uint8)
 
         def mark(first: int, last: int) -> None:
             building.mark_delays(occurs, first, last, self._drawn, delays, *self._key)
 
         in_parallel(mark, _blocks(self._drawn), cores())
-        found = self.table.first + np.flatnonzero(occurs)
-        return found if len(found) else np.array([self.table.first])
+        found = first + np.flatnonzero(occurs)
+        return found if len(found) else np.array([first])
 
     def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
         """Write the synapses, sorted by source, delay and target.
@@ -126,11 +127,13 @@ class Wiring:
         """
         starts, steps = self.starts, self.steps
         pointers[-1] = starts[-1]
-        occurs = np.zeros(0 if self.table is None else len(self.table.thresholds) + 1, np.int32)
+        _, delays = table_of(np.zeros(0))
+        numbers = np.zeros(0, np.int32)
         if self.table is not None:
-            occurs[steps - self.table.first] = np.arange(len(steps))
-        delays, bad = self._delays(occurs), 0
-        given = np.zeros(0, np.int32)
+            first_step, delays = self.table
+            numbers = np.zeros(len(delays.thresholds) + 1, np.int32)
+            numbers[steps - first_step] = np.arange(len(steps))
+        bad, given = 0, np.zeros(0, np.int32)
         if isinstance(self.rule, FixedInDegree):
             given = targets if not self.drops else np.empty(self._drawn[-1], np.int32)
             self._scatter(given)
@@ -143,8 +146,8 @@ class Wiring:
         def build(first: int, last: int) -> None:
             longest = int(np.diff(self._drawn[first : last + 1]).max(initial=0))
             lost = building.fill_rows(
-                pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, delays, len(steps),
-                self.values, *self._key,
+                pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, self._gaps, delays,
+                numbers, len(steps), self.values, *self._key,
             )  # fmt: skip
             found.append(lost)
 
@@ -166,11 +169,6 @@ class Wiring:
         order = np.lexsort((part, targets, source))
         delays = (self.steps * self.dt)[part]
         return Sparse(self.starts, targets[order], weights[order], self.n_targets, delays[order])
-
-    def _delays(self, parts: NDArray[np.int32]) -> Delays:
-        if self.table is None:
-            return Delays(np.zeros(0, np.uint32), np.zeros(1, np.int32), parts)
-        return Delays(self.table.thresholds, self.table.guide, parts)
 
     def _count(self) -> NDArray[np.int64]:
         """Return where rows start."""
@@ -198,7 +196,7 @@ class Wiring:
         elif not (isinstance(rule, FixedProbability) and rule.p == 0):
 
             def count(first: int, last: int) -> None:
-                building.count_rows(counts, first, last, self.shape, *self._key)
+                building.count_rows(counts, first, last, self.shape, self._gaps, *self._key)
 
             rows = -(-n // _ROW_BLOCKS)
             in_parallel(count, ((r, min(r + rows, n)) for r in range(0, n, rows)), cores())

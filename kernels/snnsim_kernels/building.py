@@ -14,29 +14,35 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from ._jit import jit
 from .random import fill_row
 
 __all__ = [
-    "Delays",
+    "Gaps",
     "RuleKind",
     "Shape",
+    "Table",
     "ValueKind",
     "count_in_degree",
     "count_rows",
     "count_total",
     "draw_values",
     "fill_rows",
+    "gaps_of",
     "kept_rows",
     "mark_delays",
     "scatter_in_degree",
+    "table_of",
 ]
 
 _TARGETS, _WEIGHTS, _DELAYS, _SOURCES = (np.uint64(purpose) for purpose in (1, 2, 3, 4))
 _STREAMS, _SHIFT, _MASK = np.uint64(2**31), np.uint64(32), np.uint64(0xFFFFFFFF)
 _CHUNK = 512  # words that are drawn at once: they stay in the first cache
 _UNIT = 2.0**-32
+FINE = 1024
+"""The gaps that one table of a probability tells apart."""
 
 
 class RuleKind(IntEnum):
@@ -62,7 +68,7 @@ class ValueKind(IntEnum):
 class Shape(NamedTuple):
     """What a rule says about every row. Source j must not reach target j + shift; a shift beyond both sizes excludes nothing.
 
-    ``p`` : of FixedProbability, or at distance 0. The rest describes two grids that cover the same sheet, neurons ordered (y, x).
+    ``p`` : the probability, or that at distance 0. The rest describes two grids that cover the same sheet, neurons ordered (y, x).
     """
 
     kind: int
@@ -91,16 +97,48 @@ class Values(NamedTuple):
     high: float
 
 
-class Delays(NamedTuple):
-    """Drawn delays: the step of a word is the number of ``thresholds`` (uint32, ascending) that it reaches.
+class Table(NamedTuple):
+    """A distribution over whole numbers: that of a word is the number of ``thresholds`` (uint32, ascending) that it reaches.
 
-    ``guide[g]`` (4097 entries) is the step of the word g * 2**20, so that hardly anything is searched; ``parts[step]`` is the
-    step's number among the delays that occur.
+    ``guide[g]`` (int32, 4097 entries) is that of the word g * 2**20, so that hardly anything is searched. No logarithm is involved
+    where numbers are drawn: a device that draws the same words gets the same numbers, bit for bit.
     """
 
     thresholds: Any
     guide: Any
-    parts: Any
+
+
+def table_of(cumulative: NDArray[np.float64]) -> tuple[int, Table]:
+    """Return the first number of the probabilities ``cumulative`` of 0, 1 ... that a word reaches, and the table from there on."""
+    reached = np.rint(cumulative * 2.0**32)
+    thresholds = reached[(reached > 0) & (reached < 2.0**32)].astype(np.uint32)
+    guide = np.searchsorted(thresholds, np.arange(4097, dtype=np.int64) << 20, side="right").astype(np.int32)
+    return int(np.count_nonzero(reached <= 0)), Table(thresholds, guide)
+
+
+class Gaps(NamedTuple):
+    """How many targets are left out before the next, where each is reached with probability p: a multiple of FINE and a rest.
+
+    ``skipped`` is the multiple that the coarse table counts from, ``n_coarse`` the last; ``short`` where the multiple is always 0.
+    """
+
+    fine: Table
+    coarse: Table
+    skipped: int
+    n_coarse: int
+    short: bool
+
+
+def gaps_of(p: float) -> Gaps:
+    """Return the gaps for a probability p in (0, 1); one outside of it needs none."""
+    if not 0 < p < 1:
+        nothing = table_of(np.zeros(0))[1]
+        return Gaps(nothing, nothing, 0, 0, True)
+    rate = math.log1p(-p)
+    n_coarse = math.ceil(min(4 / (p * FINE), 4096))
+    skipped, coarse = table_of(-np.expm1(np.arange(1, n_coarse + 1) * (rate * FINE)))
+    _, fine = table_of(np.expm1(np.arange(1, FINE + 1) * rate) / math.expm1(FINE * rate))
+    return Gaps(fine, coarse, skipped, n_coarse, skipped == 0 and len(coarse.thresholds) == 0)
 
 
 @njit
@@ -127,21 +165,43 @@ def _draw_with_replacement(
 
 
 @njit
-def _draw_with_probability(out: Any, words: Any, shape: Any, seed: Any, row: Any, stream: Any) -> Any:
-    """Reach each target with probability p in (0, 1), once: gaps between targets are geometric. Returns how many."""
-    scale = 1.0 / math.log1p(-shape.p)
-    at, n, first, excluded = np.int64(-1), 0, 0, row + shape.shift
+def _drawn_from(table: Any, word: Any) -> Any:
+    """Return the number of a word."""
+    g = word >> np.uint32(20)
+    low, high = table.guide[g], table.guide[g + 1]
+    while low < high:
+        middle = (low + high) // 2
+        if table.thresholds[middle] <= word:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@njit
+def _draw_with_probability(out: Any, words: Any, shape: Any, gaps: Any, seed: Any, row: Any, stream: Any) -> Any:
+    """Reach each target with the same probability, once: gaps between targets are geometric. Returns how many.
+
+    A geometric number is a multiple of FINE, itself geometric, and an independent remainder. The last multiple stands for all from
+    there on: they have no memory, so another gap is added to it.
+    """
+    at, n, first, excluded = np.int64(0), 0, 0, row + shape.shift
     step = 16  # of words; grows, so that short rows stay cheap
     while True:
         fill_row(words, step, first, seed, row, stream, _TARGETS)
-        for q in range(step):
-            # The upper end of the word's interval, so that the logarithm is finite.
-            at += 1 + np.int64(min(math.log((np.float64(words[q]) + 1.0) * _UNIT) * scale, 4e18))
+        for q in range(0, step, 1 if gaps.short else 2):
+            if not gaps.short:
+                multiple = gaps.skipped + _drawn_from(gaps.coarse, words[q + 1])
+                at += multiple * FINE
+                if multiple == gaps.n_coarse and at < shape.n_targets:
+                    continue
+            at += _drawn_from(gaps.fine, words[q])
             if at >= shape.n_targets:
                 return n
             if at != excluded:
                 out[n] = at
                 n += 1
+            at += 1
         first += step
         step = min(2 * step, _CHUNK)
 
@@ -209,13 +269,13 @@ def _draw_by_distance(out: Any, words: Any, shape: Any, seed: Any, row: Any, str
 
 
 @njit
-def _draw_targets(out: Any, words: Any, n: Any, shape: Any, seed: Any, row: Any, stream: Any) -> Any:
+def _draw_targets(out: Any, words: Any, n: Any, shape: Any, gaps: Any, seed: Any, row: Any, stream: Any) -> Any:
     """Draw the targets of a row and return how many; only a DRAWN rule needs to be told ``n``."""
     if shape.kind == RuleKind.DRAWN:
         _draw_with_replacement(out, words, n, shape.n_targets, row + shape.shift, seed, row, stream)
         return n
     if shape.kind == RuleKind.PROBABILITY:
-        return _draw_with_probability(out, words, shape, seed, row, stream)
+        return _draw_with_probability(out, words, shape, gaps, seed, row, stream)
     if shape.kind == RuleKind.DISTANCE:
         return _draw_by_distance(out, words, shape, seed, row, stream)
     n = 0
@@ -228,11 +288,12 @@ def _draw_targets(out: Any, words: Any, n: Any, shape: Any, seed: Any, row: Any,
 
 
 @jit()
-def count_rows(counts: Any, first: Any, last: Any, shape: Any, seed: Any, stream: Any) -> None:
+def count_rows(counts: Any, first: Any, last: Any, shape: Any, gaps: Any, seed: Any, stream: Any) -> None:
     """Write the number of targets of the rows ``first`` to ``last - 1``, for rules whose rows are known once they are drawn."""
     out, words = np.empty(shape.n_targets, np.int32), np.empty(_CHUNK, np.uint32)
+    key, counter = np.uint64(seed), np.uint64(stream) | _STREAMS
     for row in range(first, last):
-        counts[row] = _draw_targets(out, words, 0, shape, np.uint64(seed), row, np.uint64(stream) | _STREAMS)
+        counts[row] = _draw_targets(out, words, 0, shape, gaps, key, row, counter)
 
 
 @njit
@@ -307,20 +368,6 @@ def scatter_in_degree(
             cursors[out[q]] += 1
 
 
-@njit
-def _step(word: Any, delays: Any) -> Any:
-    """Return the step of a word, counted from the first possible one."""
-    g = word >> np.uint32(20)
-    low, high = delays.guide[g], delays.guide[g + 1]
-    while low < high:
-        middle = (low + high) // 2
-        if delays.thresholds[middle] <= word:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
 @jit()
 def mark_delays(occurs: Any, first: Any, last: Any, starts: Any, delays: Any, seed: Any, stream: Any) -> None:
     """Set ``occurs[step]`` for each delay that synapses of the rows ``first`` to ``last - 1`` have."""
@@ -331,7 +378,7 @@ def mark_delays(occurs: Any, first: Any, last: Any, starts: Any, delays: Any, se
             m = min(n - begin, _CHUNK)
             fill_row(words, m, begin, np.uint64(seed), row, np.uint64(stream) | _STREAMS, _DELAYS)
             for q in range(m):
-                occurs[_step(words[q], delays)] = 1
+                occurs[_drawn_from(delays, words[q])] = 1
 
 
 @njit
@@ -419,7 +466,8 @@ def _sort(values: Any, spare: Any, n: Any, bound: Any, digits: Any) -> None:
 
 @njit
 def _by_delay(
-    out: Any, drawn: Any, parts: Any, n: Any, cursors: Any, ends: Any, words: Any, delays: Any, seed: Any, row: Any, stream: Any
+    out: Any, drawn: Any, parts: Any, n: Any, cursors: Any, ends: Any, words: Any, delays: Any, numbers: Any,
+    seed: Any, row: Any, stream: Any,
 ) -> None:  # fmt: skip
     """Draw the delays of a row and write its targets to ``out[:n]`` in their order; ``ends[d]`` is where delay d ends."""
     cursors[:] = 0
@@ -427,7 +475,7 @@ def _by_delay(
         m = min(n - begin, _CHUNK)
         fill_row(words, m, begin, seed, row, stream, _DELAYS)
         for q in range(m):
-            part = delays.parts[_step(words[q], delays)]
+            part = numbers[_drawn_from(delays, words[q])]
             parts[begin + q] = part
             cursors[part] += 1
     total = np.int64(0)
@@ -442,7 +490,7 @@ def _by_delay(
 @jit()
 def fill_rows(
     pointers: Any, targets: Any, weights: Any, first: Any, last: Any, longest: Any, drawn_starts: Any, starts: Any, given: Any,
-    shape: Any, delays: Any, n_delays: Any, values: Any, seed: Any, stream: Any,
+    shape: Any, gaps: Any, delays: Any, numbers: Any, n_delays: Any, values: Any, seed: Any, stream: Any,
 ) -> Any:  # fmt: skip
     """Write rows ``first`` to ``last - 1`` of a projection and return how many of its weights the precision turns to 0 or infinity.
 
@@ -450,6 +498,7 @@ def fill_rows(
     targets, weights : (synapses,), targets ascending within a source and delay; of a constant the only weight is the caller's
     longest : the most targets that a row of these draws
     drawn_starts, starts : (sources + 1,) where rows start, with and without the synapses whose weight is drawn as 0
+    gaps, delays : tables; ``numbers[d]`` counts the possible delay d among those that occur
     given : targets of a GIVEN rule, at ``drawn_starts``, ascending within a row; it may be ``targets``
     """
     key, counter = np.uint64(seed), np.uint64(stream) | _STREAMS
@@ -465,11 +514,11 @@ def fill_rows(
             for q in range(n):
                 drawn[q] = given[drawn_starts[row] + q]
         else:
-            _draw_targets(drawn, words, n, shape, key, row, counter)
+            _draw_targets(drawn, words, n, shape, gaps, key, row, counter)
             if unsorted:
                 _sort(drawn, spare, n, shape.n_targets, digits)
         if n_delays > 1:
-            _by_delay(spare, drawn, parts, n, cursors, ends, words, delays, key, row, counter)
+            _by_delay(spare, drawn, parts, n, cursors, ends, words, delays, numbers, key, row, counter)
             drawn, spare = spare, drawn
         else:
             ends[0] = n
