@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from snnsim_kernels import building
-from snnsim_kernels.building import Table, ValueKind, Values, table_of
+from snnsim_kernels.tables import Table, table_of
+from snnsim_kernels.values import ValueKind, Values, draw_values
 
 from ._checks import real_number
 from ._errors import NetworkError
@@ -55,7 +55,7 @@ class Distribution(ABC):
 
     def draw(self, n: int, seed: int, stream: int, row: int) -> NDArray[np.float64]:
         """Return n values, shape (n,): those of the first n synapses of a row (source) of a projection (stream)."""
-        drawn: NDArray[np.float64] = building.draw_values(n, self.values(), np.uint64(seed), row, stream)
+        drawn: NDArray[np.float64] = draw_values(n, self.values(), np.uint64(seed), row, stream)
         return drawn
 
     def delay_table(self, dt: float, longest: int) -> DelayTable:

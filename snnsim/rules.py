@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from snnsim_kernels.building import RuleKind, Shape
+from snnsim_kernels.targets import RuleKind, Shape
 
 from ._checks import real_number, whole_number
 from ._errors import NetworkError

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import building
-from snnsim_kernels.building import RuleKind, ValueKind, Values, gaps_of, table_of
+from snnsim_kernels.tables import gaps_of, table_of
+from snnsim_kernels.targets import RuleKind, count_in_degree, count_rows, count_total, scatter_in_degree
+from snnsim_kernels.values import ValueKind, Values
 
 from ._checks import real_array
 from ._cores import cores, in_parallel
@@ -180,7 +182,7 @@ class Wiring:
 
             def total(first: int, last: int) -> None:
                 mine = np.zeros(n, np.int64)
-                building.count_total(mine, first, last, n, self.shape, *self._key)
+                count_total(mine, first, last, n, self.shape, *self._key)
                 with lock:
                     counts[:] += mine
 
@@ -196,7 +198,7 @@ class Wiring:
         elif not (isinstance(rule, FixedProbability) and rule.p == 0):
 
             def count(first: int, last: int) -> None:
-                building.count_rows(counts, first, last, self.shape, self._gaps, *self._key)
+                count_rows(counts, first, last, self.shape, self._gaps, *self._key)
 
             rows = -(-n // _ROW_BLOCKS)
             in_parallel(count, ((r, min(r + rows, n)) for r in range(0, n, rows)), cores())
@@ -214,7 +216,7 @@ class Wiring:
 
         def count(first: int, last: int) -> None:
             row = counts[blocks.index((first, last))]
-            building.count_in_degree(row, first, last, k, self.n_sources, self.shape, *self._key)
+            count_in_degree(row, first, last, k, self.n_sources, self.shape, *self._key)
 
         in_parallel(count, blocks, cores())
         return counts
@@ -229,7 +231,7 @@ class Wiring:
 
         def scatter(first: int, last: int) -> None:
             row = cursors[blocks.index((first, last))]
-            building.scatter_in_degree(row, targets, first, last, k, self.n_sources, self.shape, *self._key)
+            scatter_in_degree(row, targets, first, last, k, self.n_sources, self.shape, *self._key)
 
         in_parallel(scatter, blocks, cores())
 

@@ -13,7 +13,25 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["fill_row", "fill_words", "philox", "uniform"]
+__all__ = [
+    "CHUNK",
+    "CONNECTIONS",
+    "DELAYS",
+    "SOURCES",
+    "TARGETS",
+    "WEIGHTS",
+    "fill_row",
+    "fill_words",
+    "philox",
+    "uniform",
+]
+
+CONNECTIONS = np.uint64(2**31)
+"""Added to the number of a projection: without this bit, the same place of the counter has the number of a neuron."""
+TARGETS, WEIGHTS, DELAYS, SOURCES = (np.uint64(purpose) for purpose in (1, 2, 3, 4))
+"""What a row of a projection draws: the last place of its counter."""
+CHUNK = 512
+"""Words of a row that are drawn at once: they stay in the first cache."""
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
