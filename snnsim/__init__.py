@@ -24,7 +24,7 @@ from snnsim_models import (
 )
 
 from ._errors import AnnError, DatasetError, NetworkError, ResultsError, SimulationError, SnnsimError
-from .connections import Convolution, Dense, Sparse
+from .connections import Convolution, Dense, OrPooling, Sparse
 from .conversion import convert
 from .distributions import Lognormal, Normal, Uniform
 from .inputs import TimedInput
@@ -32,7 +32,15 @@ from .network import Network, Population, Projection, Slice, Stimulus
 from .recording import Record
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 from .results import Operations, Result
-from .rules import AllToAll, FixedInDegree, FixedOutDegree, FixedProbability, FixedTotalNumber, OneToOne
+from .rules import (
+    AllToAll,
+    DistanceDependent,
+    FixedInDegree,
+    FixedOutDegree,
+    FixedProbability,
+    FixedTotalNumber,
+    OneToOne,
+)
 from .simulator import Simulator
 from .spikes import SpikeTrain
 from .stimuli import PoissonInput
@@ -52,6 +60,7 @@ __all__ = [
     "DatasetError",
     "Delta",
     "Dense",
+    "DistanceDependent",
     "EscapeNoiseLIF",
     "ExponentialConductance",
     "ExponentialCurrent",
@@ -70,6 +79,7 @@ __all__ = [
     "Normalisation",
     "OneToOne",
     "Operations",
+    "OrPooling",
     "Poisson",
     "PoissonInput",
     "Population",

@@ -16,8 +16,9 @@ from snnsim_kernels.registry import DeliveryKind, NeuronKind, ReceptorKind
 from snnsim_models import FOREVER
 
 from ._errors import NetworkError
-from .connections import Connection, Convolution, Dense, Sparse
+from ._memory import require_memory
 from .network import Network, Population, Projection, Stimulus
+from .placement import place, plan_of
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 
 __all__ = ["CompiledNetwork", "compile_network"]
@@ -47,9 +48,13 @@ class CompiledNetwork:
     pointers: NDArray[np.int64]
     targets: NDArray[np.int32]
     narrow_targets: NDArray[np.uint16]
+    """Targets of the projections that reach at most 65,536 neurons."""
     weights: NDArray[Any]
     delays: NDArray[np.int64]
+    n_weights: list[int]
+    """How many weights each projection stores: 1 where all synapses share one."""
     thresholds: NDArray[np.uint32]
+    stimulus_weights: NDArray[Any]
     regulations: NDArray[np.int64]
     regulation_values: NDArray[Any]
     history: int
@@ -80,11 +85,6 @@ class CompiledNetwork:
     def state_bytes(self, copies: int) -> int:
         """The bytes of the state of so many copies."""
         return copies * (self.initial.nbytes + 4 * (self.n_neurons + self.history + self.lengths))
-
-    def n_weights(self, projection: int) -> int:
-        """Return how many weights a projection stores: 1 where all synapses share one."""
-        connection = self.network.projections[projection].connection
-        return 1 if _has_one_weight(connection) else connection.weights.size
 
     def state(self, copies: int) -> State:
         """Return the state before the first step."""
@@ -122,16 +122,18 @@ class _Pool:
         return np.concatenate(self.parts)
 
 
-def compile_network(network: Network, precision: str) -> CompiledNetwork:
-    """Compile a network for ``precision``, "float32" or "float64". Raises NetworkError where it has no population."""
+def compile_network(network: Network, precision: str, memory: int | None = None) -> CompiledNetwork:
+    """Compile a network for ``precision``, "float32" or "float64", in ``memory`` bytes (None: what the machine has left).
+
+    Raises NetworkError where it has no population, and SimulationError where the memory does not suffice.
+    """
     if precision not in registry.PRECISIONS:
         raise NetworkError(f"precision must be one of {list(registry.PRECISIONS)}, got {precision!r}")
     if not network.populations:
         raise NetworkError("the network has no population")
     network = network.snapshot()
     real = registry.PRECISIONS[precision]
-    states, constants, pointers = _Pool(real), _Pool(real), _Pool(np.int64)
-    targets, weights, delays, thresholds = _Pool(np.int32), _Pool(real), _Pool(np.int64), _Pool(np.uint32)
+    states, constants, thresholds = _Pool(real), _Pool(real), _Pool(np.uint32)
     neuron_kinds: list[NeuronKind] = []
     deliveries: list[DeliveryKind] = []
 
@@ -162,27 +164,27 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
 
     names = list(network.populations)
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
-    for row, projection in zip(projections, network.projections, strict=True):
-        _check_range(f"projection {projection.name}", projection.connection.weights, real)
-        kind = DeliveryKind(
-            projection.connection.connectivity, projection.graded, _has_one_weight(projection.connection)
-        )
-        if kind not in deliveries:
-            deliveries.append(kind)
-        row[Proj.KIND] = deliveries.index(kind)
+    normalised = {id(regulated) for regulated, rule in network.regulations if isinstance(rule, Normalisation)}
+    plans = [
+        plan_of(projection, network.dt, own_weights=id(projection) in normalised) for projection in network.projections
+    ]
+    for row, projection, plan in zip(projections, network.projections, plans, strict=True):
+        if plan.kind not in deliveries:
+            deliveries.append(plan.kind)
+        row[Proj.KIND] = deliveries.index(plan.kind)
         source, target = projection.source, projection.target
         row[Proj.SOURCE] = names.index(source.population.name)
         row[Proj.SOURCE_NEURON], row[Proj.SOURCE_SIZE] = source.start, len(source)
         row[Proj.TARGET_STATE] = _receptor_state(populations, names, projection)
         row[Proj.TARGET_SIZE] = len(target)
         row[Proj.TARGET], row[Proj.TARGET_NEURON] = names.index(target.population.name), target.start
-        if isinstance(projection.connection, Convolution):
+        if plan.kind.connectivity in ("convolution", "pooling"):
             populations[row[Proj.TARGET], Pop.WHOLE] = 1
         row[Proj.PAYLOAD] = populations[row[Proj.SOURCE], Pop.STATE]
-        different = _place(row, projection, network.dt, pointers, targets, weights)
-        row[Proj.DELAYS], row[Proj.N_DELAYS] = delays.add(different), len(different)
         sender = populations[row[Proj.SOURCE]]
-        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], different.max() + 1)
+        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.delays.max() + 1)
+    require_memory("the network", {"synapses": sum(plan.nbytes(np.dtype(real).itemsize) for plan in plans)}, memory)
+    placed = place(plans, [projection.name for projection in network.projections], projections, real)
 
     stimuli = np.zeros((len(network.stimuli), Stim.COUNT), dtype=np.int64)
     for number, (row, stimulus) in enumerate(zip(stimuli, network.stimuli, strict=True)):
@@ -190,7 +192,7 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         row[Stim.TARGET_NEURON], row[Stim.TARGET_SIZE] = stimulus.target.start, len(stimulus.target)
         row[Stim.TARGET_STATE] = _receptor_state(populations, names, stimulus)
         _check_range(stimulus.name, np.array([stimulus.weight]), real)
-        row[Stim.WEIGHT] = weights.add([stimulus.weight])
+        row[Stim.WEIGHT] = number
         table = stimulus.input.thresholds(network.dt)
         row[Stim.THRESHOLDS], row[Stim.N_THRESHOLDS] = thresholds.add(table), len(table)
         row[Stim.STREAM] = _STIMULI + number
@@ -209,12 +211,14 @@ def compile_network(network: Network, precision: str) -> CompiledNetwork:
         stimuli=stimuli,
         initial=states.array(),
         constants=constants.array(),
-        pointers=pointers.array(),
-        targets=targets.array(),
-        narrow_targets=np.zeros(0, np.uint16),
-        weights=weights.array(),
-        delays=delays.array(),
+        pointers=placed.pointers,
+        targets=placed.targets,
+        narrow_targets=placed.narrow_targets,
+        weights=placed.weights,
+        delays=placed.delays,
+        n_weights=[plan.n_weights for plan in plans],
         thresholds=thresholds.array(),
+        stimulus_weights=np.array([stimulus.weight for stimulus in network.stimuli], real),
         regulations=regulations,
         regulation_values=np.array(regulation_values, real),
         history=int(lists.sum()),
@@ -301,54 +305,3 @@ def _check_range(name: str, given: NDArray[np.float64], real: type[np.floating[A
         kept = given.astype(real)
     if not np.isfinite(kept).all() or np.count_nonzero(kept) != np.count_nonzero(given):
         raise NetworkError(f"{name}: weights beyond the range of {np.dtype(real).name}")
-
-
-def _has_one_weight(connection: Connection) -> bool:
-    """Whether all synapses of a sparse connection share a weight."""
-    return isinstance(connection, Sparse) and bool(np.all(connection.weights == connection.weights[:1]))
-
-
-def _rising(connection: Sparse) -> bool:
-    """Whether the targets of each source ascend, as the delivery to a part of them takes it."""
-    falls = np.diff(connection.targets) < 0
-    first = connection.pointers[1:-1]
-    falls[first[(first > 0) & (first < len(connection.targets))] - 1] = False
-    return not falls.any()
-
-
-def _place(
-    row: NDArray[np.int64], projection: Projection, dt: float, pointers: _Pool, targets: _Pool, weights: _Pool
-) -> NDArray[np.int64]:
-    """Append a connection's arrays to the pools, enter their offsets, and return its different delays in steps."""
-    connection = projection.connection
-    delays = np.array([round(projection.delay / dt)], dtype=np.int64)
-    if isinstance(connection, Dense):
-        row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=1))
-        row[Proj.WEIGHTS] = weights.add(connection.weights)
-    elif isinstance(connection, Sparse):
-        starts, order = connection.pointers, np.arange(len(connection.weights))
-        if connection.delays is not None and len(connection.delays):
-            delays, part = np.unique(np.rint(connection.delays / dt).astype(np.int64), return_inverse=True)
-            source = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
-            key = source * len(delays) + part
-            order = np.lexsort((connection.targets, key))
-            counts = np.bincount(key, minlength=connection.n_sources * len(delays))
-            starts = np.concatenate([[0], np.cumsum(counts)])
-        elif not _rising(connection):
-            source = np.repeat(np.arange(connection.n_sources), np.diff(starts))
-            order = np.lexsort((connection.targets, source))
-        row[Proj.POINTERS] = pointers.add(starts)
-        row[Proj.SYNAPSES] = targets.add(connection.targets[order])
-        row[Proj.WEIGHTS] = weights.add(
-            connection.weights[:1] if _has_one_weight(connection) else connection.weights[order]
-        )
-    elif isinstance(connection, Convolution):
-        row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=3))
-        row[Proj.WEIGHTS] = weights.add(connection.weights)
-        row[Proj.CHANNELS_IN], row[Proj.KERNEL] = connection.weights.shape[:2]
-        row[Proj.HEIGHT_IN], row[Proj.WIDTH_IN] = connection.height, connection.width
-        row[Proj.STRIDE], row[Proj.CHANNELS_OUT] = connection.stride, connection.weights.shape[3]
-        row[Proj.HEIGHT_OUT], row[Proj.WIDTH_OUT] = connection.height_out, connection.width_out
-    else:
-        raise NetworkError(f"no kernel delivers a {type(connection).__name__}")
-    return delays

@@ -1,20 +1,21 @@
-"""What joins two populations: dense, sparse and convolutional weights, as a user describes them.
+"""What joins two populations: dense, sparse and convolutional weights and pooling, as a user describes them.
 
 Weights are in the unit of the receptor that they address (mV for ``delta``). A zero weight is not a synapse: it delivers nothing
 and is not counted.
 """
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ._checks import real_array, whole_array, whole_number
+from ._checks import real_array, real_number, whole_array, whole_number
 from ._errors import NetworkError
 
-__all__ = ["Connection", "Convolution", "Dense", "Sparse", "as_connection"]
+__all__ = ["Connection", "Convolution", "Dense", "OrPooling", "Sparse", "as_connection"]
 
 
 class Connection(ABC):
@@ -127,6 +128,33 @@ class Sparse(Connection):
         pointers = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=array.shape[0]))])
         return cls(pointers, targets.astype(np.int32), array[sources, targets], array.shape[1])
 
+    @classmethod
+    def from_arrays(
+        cls, sources: Any, targets: Any, weights: Any, delays: Any = None, *, n_sources: int, n_targets: int
+    ) -> "Sparse":
+        """Make it from one entry per synapse, in any order, neurons numbered from 0.
+
+        sources, targets : (synapses,) whole numbers; weights, delays (ms) : likewise, or one value for all. Synapses of one source
+        keep their order; several may join the same pair. Raises NetworkError where the arrays disagree or are out of bounds.
+        """
+        n_sources = whole_number("Sparse.from_arrays: n_sources", n_sources, 1, 2**31 - 1, NetworkError)
+        sources = whole_array("Sparse.from_arrays: sources", sources, 0, n_sources - 1, NetworkError)
+        order = np.argsort(sources, kind="stable")
+
+        def ordered(name: str, values: Any) -> NDArray[Any]:
+            array = np.asarray(values)
+            if array.ndim == 0 and name != "targets":
+                array = np.broadcast_to(array, sources.shape)
+            if array.shape != sources.shape:
+                raise NetworkError(
+                    f"Sparse.from_arrays: {name} must have one entry for each of {len(sources)} sources, got shape {array.shape}"
+                )
+            return array[order]
+
+        pointers = np.concatenate([[0], np.cumsum(np.bincount(sources, minlength=n_sources))])
+        own = None if delays is None else ordered("delays", delays)
+        return cls(pointers, ordered("targets", targets), ordered("weights", weights), n_targets, own)
+
     @property
     def n_sources(self) -> int:
         """The number of source neurons."""
@@ -198,6 +226,70 @@ class Convolution(Connection):
     def n_synapses(self) -> int:
         """The number of synapses with a nonzero weight: each shared weight counts once per target position."""
         return int(np.count_nonzero(self.weights)) * self.height_out * self.width_out
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OrPooling(Connection):
+    """A logical or over windows: a target that one or more spikes of its window reach in a step gets the weight once.
+
+    The receptor's variable becomes the larger of itself and the weight, in whatever order the spikes come; it does not add up over
+    steps either. A target that fires is reset after delivery, so what ``v`` gets in that step is lost, as with any connection.
+    Neurons of both layers are ordered (y, x, channel), channels are pooled apart. Never unrolled into a synapse list.
+
+    kernel : size of the square window in positions, at least 1
+    stride : at least 1
+    channels : at least 1, of both layers
+    height, width : size of the source layer in positions
+    weight : above 0, in the unit of the receptor
+
+    Raises NetworkError where the window does not fit or a value is out of bounds.
+    """
+
+    kernel: int
+    stride: int
+    channels: int
+    height: int
+    width: int
+    weight: float
+    connectivity: ClassVar[str] = "pooling"
+
+    def __post_init__(self) -> None:
+        for name in ("kernel", "stride", "channels", "height", "width"):
+            value = whole_number(f"OrPooling.{name}", getattr(self, name), 1, None, NetworkError)
+            object.__setattr__(self, name, value)
+        if self.kernel > min(self.height, self.width):
+            raise NetworkError(
+                f"OrPooling: a window of {self.kernel} does not fit a layer of {self.height} x {self.width}"
+            )
+        weight = real_number("OrPooling.weight", self.weight, NetworkError)
+        if not 0 < weight < math.inf:
+            raise NetworkError(f"OrPooling.weight must be finite and above 0, got {weight:g}")
+        object.__setattr__(self, "weights", _finite("OrPooling.weight", [weight], 1))
+
+    @property
+    def height_out(self) -> int:
+        """The height of the target layer in positions."""
+        return (self.height - self.kernel) // self.stride + 1
+
+    @property
+    def width_out(self) -> int:
+        """The width of the target layer in positions."""
+        return (self.width - self.kernel) // self.stride + 1
+
+    @property
+    def n_sources(self) -> int:
+        """The number of source neurons."""
+        return self.channels * self.height * self.width
+
+    @property
+    def n_targets(self) -> int:
+        """The number of target neurons."""
+        return self.channels * self.height_out * self.width_out
+
+    @property
+    def n_synapses(self) -> int:
+        """The number of pairs of a target and a neuron of its window."""
+        return self.n_targets * self.kernel**2
 
 
 def as_connection(weights: Any) -> Connection:

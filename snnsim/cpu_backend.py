@@ -86,7 +86,8 @@ class CpuBackend(Backend):
         )  # fmt: skip
         arrays = Arrays(
             compiled.constants, compiled.pointers, compiled.targets, compiled.narrow_targets, stretch.weights, compiled.delays,
-            compiled.thresholds, stretch.picked, compiled.regulation_values, stretch.schedule, stretch.timed_values,
+            compiled.thresholds, stretch.picked, compiled.stimulus_weights, compiled.regulation_values,
+            stretch.schedule, stretch.timed_values,
         )  # fmt: skip
         return self._kernels(stretch.kinds), tables, arrays
 

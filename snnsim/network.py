@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,12 @@ from snnsim_models import Model
 
 from ._checks import positive_time, real_number, steps_of, whole_number
 from ._errors import NetworkError
-from .connections import Connection, Dense, Sparse, as_connection
+from .connections import Connection, Dense, OrPooling, Sparse, as_connection
+from .distributions import Distribution
 from .regulation import Normalisation, Regulation, WinnerTakeAll
 from .rules import Rule
 from .stimuli import PoissonInput
+from .wiring import Wiring, wire
 
 __all__ = ["Network", "Population", "Projection", "Slice", "Stimulus"]
 
@@ -67,9 +70,20 @@ class Projection:
     name: str
     source: Slice
     target: Slice
-    connection: Connection
+    synapses: Connection | Wiring
+    """What joins them, or how: a rule's synapses are drawn when they are asked for."""
     receptor: str
     delay: float
+
+    @cached_property
+    def connection(self) -> Connection:
+        """The connection; that of a rule is drawn on first use, 20 bytes a synapse. Simulations do without it."""
+        return self.synapses.sparse() if isinstance(self.synapses, Wiring) else self.synapses
+
+    @property
+    def n_synapses(self) -> int:
+        """The number of synapses with a nonzero weight."""
+        return self.synapses.n_synapses
 
     @property
     def graded(self) -> bool:
@@ -170,19 +184,21 @@ class Network:
                 raise NetworkError(f"projection {name}: {type(connection).__name__} needs a weight")
             same = source.population is target.population
             try:
-                made: Connection = connection.build(
+                made: Connection | Wiring = wire(
+                    connection,
                     len(source),
                     len(target),
                     weight=weight,
                     delay=delay,
                     own=source.start - target.start if same else None,
                     dt=self.dt,
+                    longest=_MOST_STEPS,
                     seed=self.seed,
                     stream=len(self.projections),
                 )
             except NetworkError as error:
                 raise NetworkError(f"projection {name}: {error}") from None
-            delay = delay if np.isscalar(delay) else 0.0
+            delay = float(delay) if not isinstance(delay, Distribution) and np.ndim(delay) == 0 else 0.0
         elif weight is not None:
             raise NetworkError(f"projection {name}: weight goes with a rule, this connection has weights of its own")
         else:
@@ -192,7 +208,10 @@ class Network:
                 f"projection {name}: weights join {made.n_sources} to {made.n_targets} neurons, "
                 f"the populations have {len(source)} and {len(target)}"
             )
-        self._check_delay(name, made, delay, source.population.model.GRADED)
+        graded = source.population.model.GRADED
+        if graded and isinstance(made, OrPooling):
+            raise NetworkError(f"projection {name}: OrPooling takes spikes, the source is graded")
+        self._check_delay(name, made, delay, graded)
         projection = Projection(name, source, target, made, receptor, float(delay))
         self.projections.append(projection)
         return projection
@@ -243,7 +262,7 @@ class Network:
         if isinstance(regulated, Projection):
             if isinstance(rule, Normalisation):
                 steps_of("Normalisation.every", rule.every, self.dt, NetworkError)
-            if not isinstance(regulated.connection, Dense | Sparse):
+            if not isinstance(regulated.synapses, Dense | Sparse | Wiring):
                 raise NetworkError(
                     f"regulate: projection {regulated.name}: Normalisation needs dense or sparse weights"
                 )
@@ -269,7 +288,7 @@ class Network:
         numbered = (f"{name}#{k}" for k in itertools.count(2))
         return name if name not in taken else next(other for other in numbered if other not in taken)
 
-    def _check_delay(self, name: str, connection: Connection, delay: float, graded: bool) -> None:
+    def _check_delay(self, name: str, connection: Connection | Wiring, delay: float, graded: bool) -> None:
         own = connection.delays if isinstance(connection, Sparse) else None
         delay = real_number(f"projection {name}: delay (unless drawn by a rule)", delay, NetworkError)
         if own is not None and delay:
@@ -283,7 +302,8 @@ class Network:
             raise NetworkError(
                 f"projection {name}: delay must be a multiple of dt = {self.dt:g} ms, got {values[off].flat[0]:g}"
             )
-        if graded and steps.max(initial=0) > 0:
+        drawn = connection.longest if isinstance(connection, Wiring) else 0
+        if graded and max(steps.max(initial=0), drawn) > 0:
             raise NetworkError(f"projection {name}: a graded source sends its value at once, so its delay must be 0 ms")
         if steps.max(initial=0) > _MOST_STEPS:
             raise NetworkError(f"projection {name}: delay must be at most {_MOST_STEPS} steps, got {steps.max():g}")
@@ -310,7 +330,7 @@ class Network:
     @property
     def n_synapses(self) -> int:
         """The number of synapses with a nonzero weight."""
-        return sum(projection.connection.n_synapses for projection in self.projections)
+        return sum(projection.n_synapses for projection in self.projections)
 
 
 def _receptor(name: str, target: Slice, receptor: str | None) -> str:

@@ -159,7 +159,7 @@ def _weights(compiled: CompiledNetwork, projection: Projection, variable: str) -
     if variable != "weights":
         raise SimulationError(f"record: projection {projection.name!r} has no {variable!r}, only 'weights'")
     number = compiled.network.projections.index(projection)
-    return int(compiled.projections[number, Proj.WEIGHTS]), compiled.n_weights(number), -1
+    return int(compiled.projections[number, Proj.WEIGHTS]), compiled.n_weights[number], -1
 
 
 def _places(asked: Record, name: str, size: int) -> NDArray[np.int64] | None:

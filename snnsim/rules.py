@@ -1,107 +1,64 @@
-"""Rules that say which neurons are joined. Deterministic by seed: the same connections on any machine.
+"""Rules that say which neurons are joined. Deterministic by seed: the same connections on any machine, by any number of threads.
 
 Multapses (several synapses of a pair) occur with the fixed degrees and the fixed total number. ``autapses=False`` keeps a neuron
 from reaching itself where source and target are the same population.
 """
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-from snnsim_kernels import building
+from snnsim_kernels.targets import RuleKind, Shape
 
-from ._checks import real_array, real_number, whole_number
+from ._checks import real_number, whole_number
 from ._errors import NetworkError
-from .connections import Sparse
-from .distributions import Distribution
 
-__all__ = ["AllToAll", "FixedInDegree", "FixedOutDegree", "FixedProbability", "FixedTotalNumber", "OneToOne", "Rule"]
-
-Edges = tuple[NDArray[np.int64], NDArray[np.int32]]
-_ANYWHERE = 2**40  # a shift beyond every population: no neuron is excluded
-_WEIGHTS, _DELAYS = 1, 2  # rows of the random numbers for values
+__all__ = [
+    "AllToAll",
+    "DistanceDependent",
+    "FixedInDegree",
+    "FixedOutDegree",
+    "FixedProbability",
+    "FixedTotalNumber",
+    "OneToOne",
+    "Rule",
+]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rule(ABC):
-    """Base of all rules."""
+    """Base of all rules. Descriptions: what they say is built by ``snnsim.wiring``."""
 
     autapses: bool = True
 
     @abstractmethod
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets) as in :class:`Sparse`; source j must not reach target j + shift."""
-
-    def build(
-        self,
-        n_sources: int,
-        n_targets: int,
-        *,
-        weight: float | Distribution | Any,
-        delay: float | Distribution | Any,
-        own: int | None,
-        dt: float,
-        seed: int,
-        stream: int,
-    ) -> Sparse:
-        """Return the synapses, with their weights and, where they differ, their delays (ms, rounded to steps of dt).
-
-        weight, delay : one value, an array with one value per synapse, or a distribution
-        own : where source and target are the same population, the target that source 0 is; else None
-        stream : numbers the projection
-        """
-        shift = _ANYWHERE if self.autapses or own is None else own
-        pointers, targets = self.edges(n_sources, n_targets, shift, seed, stream)
-        weights = _values("weight", weight, len(targets), seed, stream, _WEIGHTS)
-        delays = None
-        if not np.isscalar(delay):
-            drawn = _values("delay", delay, len(targets), seed, stream, _DELAYS)
-            # Only what is drawn is put on the grid; what a user gives must be there.
-            delays = np.maximum(np.rint(drawn / dt), 0) * dt if isinstance(delay, Distribution) else drawn
-        if not np.isscalar(weight):
-            # What is drawn or given as 0, as by a distribution that is clipped there, joins nobody.
-            kept = weights != 0
-            pointers = np.concatenate([[0], np.cumsum(kept)])[pointers]
-            targets, weights = targets[kept], weights[kept]
-            delays = None if delays is None else delays[kept]
-        return Sparse(pointers, targets, weights, n_targets, delays)
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw; source j must not reach target j + shift. Raises NetworkError where sizes do not fit."""
 
 
-def _values(name: str, given: Any, n: int, seed: int, stream: int, row: int) -> NDArray[np.float64]:
-    if isinstance(given, Distribution):
-        return given.draw(n, seed, stream, row)
-    array = real_array(name, given, NetworkError)
-    if array.shape not in ((), (n,)):
-        raise NetworkError(
-            f"{name} must be one value, a distribution, or one per synapse ({n}), got shape {array.shape}"
-        )
-    return np.broadcast_to(array, n)
+def _shape(kind: RuleKind, n_targets: int, shift: int, p: float = 0.0) -> Shape:
+    return Shape(int(kind), n_targets, shift, p, 1.0, 1.0, 1, 1, 1, 1, 1.0, 0, 0.0, False)
 
 
 @dataclasses.dataclass(frozen=True)
 class AllToAll(Rule):
     """Every source to every target."""
 
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets)."""
-        joined = np.arange(n_targets) != np.arange(n_sources)[:, None] + shift
-        pointers = np.concatenate([[0], np.cumsum(joined.sum(axis=1))])
-        return pointers, np.nonzero(joined)[1].astype(np.int32)
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw."""
+        return _shape(RuleKind.ALL, n_targets, shift)
 
 
 @dataclasses.dataclass(frozen=True)
 class OneToOne(Rule):
-    """Source j to target j; both sides must have the same size."""
+    """Source j to target j; both of one size."""
 
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets)."""
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw. Raises NetworkError where the sizes differ."""
         if n_sources != n_targets:
             raise NetworkError(f"OneToOne joins populations of one size, got {n_sources} and {n_targets}")
-        if shift == 0:
-            return np.zeros(n_sources + 1, np.int64), np.zeros(0, np.int32)
-        return np.arange(n_sources + 1), np.arange(n_sources, dtype=np.int32)
+        return _shape(RuleKind.ONE, n_targets, shift)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,14 +71,11 @@ class FixedProbability(Rule):
         if not 0 <= real_number("FixedProbability.p", self.p, NetworkError) <= 1:
             raise NetworkError(f"FixedProbability.p must lie within 0 and 1, got {self.p}")
 
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets)."""
-        if self.p == 0:
-            return np.zeros(n_sources + 1, np.int64), np.zeros(0, np.int32)
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw."""
         if self.p == 1:
-            return AllToAll().edges(n_sources, n_targets, shift, seed, stream)
-        made: Edges = building.fixed_probability(n_sources, n_targets, self.p, shift, np.uint64(seed), stream)
-        return made
+            return _shape(RuleKind.ALL, n_targets, shift)
+        return _shape(RuleKind.PROBABILITY if self.p > 0 else RuleKind.DRAWN, n_targets, shift, float(self.p))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,11 +87,10 @@ class FixedInDegree(Rule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", whole_number("FixedInDegree.k", self.k, 0, 2**31 - 1, NetworkError))
 
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets)."""
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw. Raises NetworkError where a target has no source but itself."""
         _refuse(self, self.k > 0 and n_sources == 1 and 0 <= shift < n_targets)
-        made: Edges = building.fixed_in_degree(n_sources, n_targets, self.k, shift, np.uint64(seed), stream)
-        return made
+        return _shape(RuleKind.GIVEN, n_targets, shift)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,30 +102,96 @@ class FixedOutDegree(Rule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "k", whole_number("FixedOutDegree.k", self.k, 0, 2**31 - 1, NetworkError))
 
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets)."""
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw. Raises NetworkError where a source has no target but itself."""
         _refuse(self, self.k > 0 and n_targets == 1 and 0 <= -shift < n_sources)
-        made: Edges = building.fixed_out_degree(n_sources, n_targets, self.k, shift, np.uint64(seed), stream)
-        return made
+        return _shape(RuleKind.DRAWN, n_targets, shift)
 
 
 @dataclasses.dataclass(frozen=True)
 class FixedTotalNumber(Rule):
-    """n synapses in all, n at least 0, both ends drawn with replacement."""
+    """n synapses in all, n at least 0, drawn with replacement from all pairs."""
 
     n: int
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "n", whole_number("FixedTotalNumber.n", self.n, 0, 2**31 - 1, NetworkError))
 
-    def edges(self, n_sources: int, n_targets: int, shift: int, seed: int, stream: int) -> Edges:
-        """Return (pointers, targets)."""
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw. Raises NetworkError where the only pair is a neuron and itself."""
         _refuse(self, self.n > 0 and n_sources == n_targets == 1 and shift == 0)
-        made: Edges = building.fixed_total_number(n_sources, n_targets, self.n, shift, np.uint64(seed), stream)
-        return made
+        return _shape(RuleKind.DRAWN, n_targets, shift)
 
 
 def _refuse(rule: Rule, alone: bool) -> None:
     """Raise NetworkError where a neuron that needs a partner has none but itself."""
     if alone:
         raise NetworkError(f"{type(rule).__name__} without autapses needs more than one neuron to draw from")
+
+
+@dataclasses.dataclass(frozen=True)
+class DistanceDependent(Rule):
+    """Neurons on two grids over the same sheet, each pair at most once with a probability that falls with its distance d.
+
+    With "gaussian" it is p exp(-d^2 / (2 scale^2)), with "exponential" p exp(-d / scale), with "disc" p where d is at most scale.
+
+    p : within [0, 1], at distance 0
+    scale : above 0, in the unit of the extent
+    source_grid, target_grid : (rows, columns); neurons are ordered (y, x), each in the middle of its cell of the sheet
+    extent : (height, width) of the sheet, by default (rows, columns) of the targets: these are then 1 apart
+    periodic : whether the sheet is closed to a torus; a distance is then the shortest
+    cutoff : above 0: no synapse is longer
+
+    Raises NetworkError for values out of bounds.
+    """
+
+    p: float
+    scale: float
+    source_grid: tuple[int, int]
+    target_grid: tuple[int, int]
+    profile: str = "gaussian"
+    extent: tuple[float, float] | None = None
+    periodic: bool = False
+    cutoff: float = math.inf
+
+    PROFILES: ClassVar[tuple[str, ...]] = ("gaussian", "exponential", "disc")
+
+    def __post_init__(self) -> None:
+        if not 0 <= real_number("DistanceDependent.p", self.p, NetworkError) <= 1:
+            raise NetworkError(f"DistanceDependent.p must lie within 0 and 1, got {self.p}")
+        if not 0 < real_number("DistanceDependent.scale", self.scale, NetworkError) < math.inf:
+            raise NetworkError(f"DistanceDependent.scale must be finite and above 0, got {self.scale:g}")
+        if not real_number("DistanceDependent.cutoff", self.cutoff, NetworkError) > 0:
+            raise NetworkError(f"DistanceDependent.cutoff must be above 0, got {self.cutoff:g}")
+        if self.profile not in self.PROFILES:
+            raise NetworkError(f"DistanceDependent.profile must be one of {list(self.PROFILES)}, got {self.profile!r}")
+        for name in ("source_grid", "target_grid"):
+            rows, columns = _pair(name, getattr(self, name), "rows, columns")
+            sizes = (whole_number(f"DistanceDependent.{name}", n, 1, 2**31 - 1, NetworkError) for n in (rows, columns))
+            object.__setattr__(self, name, tuple(sizes))
+        extent = _pair("extent", self.target_grid if self.extent is None else self.extent, "height, width")
+        for length in extent:
+            if not 0 < real_number("DistanceDependent.extent", length, NetworkError) < math.inf:
+                raise NetworkError(f"DistanceDependent.extent must be finite and above 0, got {length:g}")
+        object.__setattr__(self, "extent", tuple(float(length) for length in extent))
+
+    def shape(self, n_sources: int, n_targets: int, shift: int) -> Shape:
+        """Return what the kernels draw. Raises NetworkError where a grid is not as large as its population."""
+        for name, grid, n in (("source", self.source_grid, n_sources), ("target", self.target_grid, n_targets)):
+            if grid[0] * grid[1] != n:
+                raise NetworkError(f"DistanceDependent.{name}_grid {grid} must have as many cells as neurons, {n}")
+        assert self.extent is not None
+        profile = self.PROFILES.index(self.profile)
+        # Beyond these lies less than a word in 2**32. A little more, lest rounding exclude a neuron at the very edge.
+        reach = self.scale * (math.sqrt(64 * math.log(2)), 32 * math.log(2), 1.0)[profile]
+        reach = min(self.cutoff, reach) * (1 + 1e-9)
+        return Shape(
+            int(RuleKind.DISTANCE), n_targets, shift, float(self.p), *self.extent, *self.source_grid, *self.target_grid,
+            float(self.scale), profile, float(reach), bool(self.periodic),
+        )  # fmt: skip
+
+
+def _pair(name: str, value: Any, parts: str) -> tuple[Any, Any]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise NetworkError(f"DistanceDependent.{name} must be ({parts}), got {value!r}")
+    return value[0], value[1]

@@ -61,7 +61,7 @@ class Simulator:
             memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
-        self._compiled: CompiledNetwork = compile_network(net, precision)
+        self._compiled: CompiledNetwork = compile_network(net, precision, memory)
         self._backend: Backend = (
             Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
         )

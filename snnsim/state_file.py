@@ -24,7 +24,7 @@ FORMAT_VERSION = 2
 
 _ARRAYS = (
     "populations", "projections", "stimuli", "initial", "constants", "pointers", "targets", "narrow_targets", "weights", "delays",
-    "thresholds",
+    "thresholds", "stimulus_weights", "regulations", "regulation_values",
 )  # fmt: skip
 """What makes a compiled network the one that a state belongs to."""
 
@@ -35,7 +35,8 @@ def _digest(compiled: CompiledNetwork) -> str:
     )
     for name in _ARRAYS:
         array = np.ascontiguousarray(getattr(compiled, name))
-        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
     for kind in (*compiled.neuron_kinds, *compiled.deliveries):
         digest.update(repr(kind).encode())
     return digest.hexdigest()

@@ -41,7 +41,7 @@ def number_of(compiled: CompiledNetwork, projection: Projection | str, what: str
 def weights_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -> NDArray[Any]:
     """Return the part of the flat array ``weights`` that a projection stores: one entry where all synapses share their weight."""
     start = int(compiled.projections[number, Proj.WEIGHTS])
-    return weights[start : start + compiled.n_weights(number)]
+    return weights[start : start + compiled.n_weights[number]]
 
 
 def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -> Synapses:
@@ -74,7 +74,7 @@ def changed_weights(compiled: CompiledNetwork, weights: NDArray[Any], number: in
     """
     name = compiled.network.projections[number].name
     array = real_array(f"set_weights: the weights of {name!r}", values, SimulationError)
-    size = compiled.n_weights(number)
+    size = compiled.n_weights[number]
     if array.size not in (1, size):
         raise SimulationError(f"set_weights: projection {name!r} stores {size} weights, got shape {array.shape}")
     if np.abs(array).max(initial=0) > np.finfo(weights.dtype).max:

@@ -1,144 +1,168 @@
-"""Random connections, built in compiled code from counter-based random numbers: the same for a seed on any machine.
+"""Synapses, built in compiled code straight into the arrays that delivery reads.
 
-The key of a projection's numbers is the network's seed; the counter is (draw, row, stream, purpose), where the stream numbers the
-projection, with bit 31 set: the neurons' noise, of the same key, has the number of a neuron there. A row is a source or a target,
-so rows can be built in any order. Source j must not reach target j + shift, its own neuron; a shift beyond both sizes excludes
-nothing.
+A row (source neuron) is built in four moves: draw its targets, sort them, sort them by delay (stably, so that targets ascend within
+each delay), and give each place a weight. Weights are drawn for places, not for targets: the two are independent, so nothing is
+carried along.
 """
 
 from typing import Any
 
 import numpy as np
+from numba import njit
 
 from ._jit import jit
-from .random import philox
+from .random import CHUNK, CONNECTIONS, DELAYS, fill_row
+from .tables import drawn_from
+from .targets import RuleKind, draw_targets
+from .values import ValueKind, fill_values
 
-__all__ = ["fixed_in_degree", "fixed_out_degree", "fixed_probability", "fixed_total_number", "normal", "uniform_unit"]
-
-_MASK, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
-_EDGES, _VALUES = np.uint64(1), np.uint64(2)
-_BUILDING = np.uint64(2**31)
-
-
-@jit()
-def _word(draw: Any, row: Any, stream: Any, purpose: Any, seed: Any) -> Any:
-    """Return the 32-bit word number ``draw`` of a row."""
-    k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
-    d = np.uint64(draw)
-    w0, w1, w2, w3 = philox(d >> np.uint64(2), np.uint64(row), np.uint64(stream) | _BUILDING, purpose, k0, k1)
-    which = d & np.uint64(3)
-    low = w0 if which == 0 else w1
-    high = w2 if which == 2 else w3
-    return low if which < 2 else high
+__all__ = ["fill_rows", "kept_rows", "mark_delays"]
 
 
 @jit()
-def _below(word: Any, n: Any, excluded: Any) -> Any:
-    """Return a whole number in [0, n), ``excluded`` left out where it lies there; the bias is below n / 2**32."""
-    if excluded < 0 or excluded >= n:
-        return np.int64((word * np.uint64(n)) >> _SHIFT)
-    at = np.int64((word * np.uint64(n - 1)) >> _SHIFT)
-    return at + 1 if at >= excluded else at
+def mark_delays(occurs: Any, first: Any, last: Any, starts: Any, delays: Any, seed: Any, stream: Any) -> None:
+    """Set ``occurs[step]`` for each delay that synapses of the rows ``first`` to ``last - 1`` have."""
+    words = np.empty(CHUNK, np.uint32)
+    for row in range(first, last):
+        n = starts[row + 1] - starts[row]
+        for begin in range(0, n, CHUNK):
+            m = min(n - begin, CHUNK)
+            fill_row(words, m, begin, np.uint64(seed), row, np.uint64(stream) | CONNECTIONS, DELAYS)
+            for q in range(m):
+                occurs[drawn_from(delays, words[q])] = 1
 
 
 @jit()
-def fixed_probability(n_sources: Any, n_targets: Any, p: Any, shift: Any, seed: Any, stream: Any) -> Any:
-    """Join each pair with probability p in (0, 1): per source, gaps between targets are geometric. Returns (pointers, targets)."""
-    pointers = np.zeros(n_sources + 1, np.int64)
-    scale = 1.0 / np.log1p(-p)
-    targets = np.empty(0, np.int32)
-    for fill in range(2):
-        for j in range(n_sources):
-            at, draw, count = np.int64(-1), 0, pointers[j]
-            while True:
-                # The upper end of the word's interval, so that the logarithm is finite.
-                u = (np.float64(_word(draw, j, stream, _EDGES, seed)) + 1.0) * 2.0**-32
-                at += 1 + np.int64(min(np.log(u) * scale, 4e18))
-                draw += 1
-                if at >= n_targets:
-                    break
-                if at != j + shift:
-                    if fill:
-                        targets[count] = at
-                    count += 1
-            if not fill:
-                pointers[j + 1] = count - pointers[j]
-        if not fill:
-            # Counts become starts; the row's own count was measured from 0.
-            for j in range(n_sources):
-                pointers[j + 1] += pointers[j]
-            targets = np.empty(pointers[n_sources], np.int32)
-    return pointers, targets
+def kept_rows(counts: Any, first: Any, last: Any, starts: Any, values: Any, seed: Any, stream: Any) -> None:
+    """Write how many weights of each row are not 0."""
+    part, words = np.empty(CHUNK), np.empty(CHUNK, np.uint32)
+    for row in range(first, last):
+        n = starts[row + 1] - starts[row]
+        counts[row] = 0
+        for begin in range(0, n, CHUNK):
+            m = min(n - begin, CHUNK)
+            fill_values(part, words, m, begin, values, np.uint64(seed), row, np.uint64(stream) | CONNECTIONS)
+            for q in range(m):
+                counts[row] += part[q] != 0.0
+
+
+@njit
+def _sort(values: Any, spare: Any, n: Any, bound: Any, digits: Any) -> None:
+    """Sort ``values[:n]`` (int32, in [0, bound)): radix sort where it is long, by insertion where it is short."""
+    if n < 48:
+        for q in range(1, n):
+            value, at = values[q], q
+            while at > 0 and values[at - 1] > value:
+                values[at] = values[at - 1]
+                at -= 1
+            values[at] = value
+        return
+    held, other, shift = values, spare, np.int64(0)
+    while shift == 0 or ((bound - 1) >> shift) > 0:
+        digits[:] = 0
+        for q in range(n):
+            digits[(held[q] >> shift) & 255] += 1
+        total = np.int64(0)
+        for d in range(256):
+            digits[d], total = total, total + digits[d]
+        for q in range(n):
+            d = (held[q] >> shift) & 255
+            other[digits[d]] = held[q]
+            digits[d] += 1
+        held, other, shift = other, held, shift + 8
+    if (shift >> 3) & 1:
+        values[:n] = spare[:n]
+
+
+@njit
+def _by_delay(
+    out: Any, drawn: Any, parts: Any, n: Any, cursors: Any, ends: Any, words: Any, delays: Any, numbers: Any,
+    seed: Any, row: Any, stream: Any,
+) -> None:  # fmt: skip
+    """Draw the delays of a row and write its targets to ``out[:n]`` in their order; ``ends[d]`` is where delay d ends."""
+    cursors[:] = 0
+    for begin in range(0, n, CHUNK):
+        m = min(n - begin, CHUNK)
+        fill_row(words, m, begin, seed, row, stream, DELAYS)
+        for q in range(m):
+            part = numbers[drawn_from(delays, words[q])]
+            parts[begin + q] = part
+            cursors[part] += 1
+    total = np.int64(0)
+    for d in range(cursors.size):
+        cursors[d], total = total, total + cursors[d]
+        ends[d] = total
+    for q in range(n):
+        out[cursors[parts[q]]] = drawn[q]
+        cursors[parts[q]] += 1
 
 
 @jit()
-def fixed_out_degree(n_sources: Any, n_targets: Any, k: Any, shift: Any, seed: Any, stream: Any) -> Any:
-    """Give each source k targets, drawn with replacement. Returns (pointers, targets), targets of a source ascending."""
-    pointers = np.arange(n_sources + 1) * k
-    targets = np.empty(n_sources * k, np.int32)
-    for j in range(n_sources):
-        for q in range(k):
-            targets[j * k + q] = _below(_word(q, j, stream, _EDGES, seed), n_targets, j + shift)
-        targets[j * k : (j + 1) * k].sort()
-    return pointers, targets
+def fill_rows(
+    pointers: Any, targets: Any, weights: Any, first: Any, last: Any, longest: Any, drawn_starts: Any, starts: Any, given: Any,
+    shape: Any, gaps: Any, delays: Any, numbers: Any, n_delays: Any, values: Any, seed: Any, stream: Any,
+) -> Any:  # fmt: skip
+    """Write rows ``first`` to ``last - 1`` of a projection and return how many of its weights the precision turns to 0 or infinity.
 
-
-@jit()
-def _by_source(n_sources: Any, sources: Any, targets: Any) -> Any:
-    """Sort edges by source; those of a source keep their order."""
-    pointers = np.zeros(n_sources + 1, np.int64)
-    for e in range(sources.size):
-        pointers[sources[e] + 1] += 1
-    for j in range(n_sources):
-        pointers[j + 1] += pointers[j]
-    cursor = pointers.copy()
-    ordered = np.empty(targets.size, np.int32)
-    for e in range(sources.size):
-        ordered[cursor[sources[e]]] = targets[e]
-        cursor[sources[e]] += 1
-    return pointers, ordered
-
-
-@jit()
-def fixed_in_degree(n_sources: Any, n_targets: Any, k: Any, shift: Any, seed: Any, stream: Any) -> Any:
-    """Give each target k sources, drawn with replacement. Returns (pointers, targets), targets of a source ascending."""
-    sources, targets = np.empty(n_targets * k, np.int32), np.empty(n_targets * k, np.int32)
-    for i in range(n_targets):
-        for q in range(k):
-            sources[i * k + q] = _below(_word(q, i, stream, _EDGES, seed), n_sources, i - shift)
-            targets[i * k + q] = i
-    return _by_source(n_sources, sources, targets)
-
-
-@jit()
-def fixed_total_number(n_sources: Any, n_targets: Any, n: Any, shift: Any, seed: Any, stream: Any) -> Any:
-    """Draw n pairs with replacement. Returns (pointers, targets), targets of a source ascending."""
-    sources, targets = np.empty(n, np.int32), np.empty(n, np.int32)
-    barred = -shift if n_targets == 1 else np.int64(-1)  # a source that has no other target than itself
-    for e in range(n):
-        sources[e] = _below(_word(2 * e, 0, stream, _EDGES, seed), n_sources, barred)
-        targets[e] = _below(_word(2 * e + 1, 0, stream, _EDGES, seed), n_targets, sources[e] + shift)
-    pointers, ordered = _by_source(n_sources, sources, targets)
-    for j in range(n_sources):
-        ordered[pointers[j] : pointers[j + 1]].sort()
-    return pointers, ordered
-
-
-@jit()
-def uniform_unit(n: Any, seed: Any, stream: Any, row: Any) -> Any:
-    """Return n numbers in (0, 1), float64."""
-    out = np.empty(n)
-    for e in range(n):
-        out[e] = (np.float64(_word(e, row, stream, _VALUES, seed)) + 0.5) * 2.0**-32
-    return out
-
-
-@jit()
-def normal(n: Any, seed: Any, stream: Any, row: Any) -> Any:
-    """Return n standard normal numbers (Box & Muller 1958), float64."""
-    out = np.empty(n)
-    for e in range(n):
-        u = (np.float64(_word(2 * e, row, stream, _VALUES, seed)) + 0.5) * 2.0**-32
-        angle = 2.0 * np.pi * (np.float64(_word(2 * e + 1, row, stream, _VALUES, seed)) + 0.5) * 2.0**-32
-        out[e] = np.sqrt(-2.0 * np.log(u)) * np.cos(angle)
-    return out
+    pointers : (sources * n_delays + 1,) int64, starts of (source, delay); the last entry is the caller's
+    targets, weights : (synapses,), targets ascending within a source and delay; of a constant the only weight is the caller's
+    longest : the most targets that a row of these draws
+    drawn_starts, starts : (sources + 1,) where rows start, with and without the synapses whose weight is drawn as 0
+    gaps, delays : tables; ``numbers[d]`` counts the possible delay d among those that occur
+    given : targets of a GIVEN rule, at ``drawn_starts``, ascending within a row; it may be ``targets``
+    """
+    key, counter = np.uint64(seed), np.uint64(stream) | CONNECTIONS
+    words, part = np.empty(CHUNK, np.uint32), np.empty(CHUNK)
+    drawn, spare = np.empty(longest, np.int32), np.empty(longest, np.int32)
+    parts = np.empty(longest if n_delays > 1 else 0, np.int32)
+    digits, cursors, ends = np.empty(256, np.int64), np.empty(n_delays, np.int64), np.empty(n_delays, np.int64)
+    unsorted = shape.kind == RuleKind.DRAWN or (shape.kind == RuleKind.DISTANCE and shape.periodic)
+    bad = 0
+    for row in range(first, last):
+        n, start = drawn_starts[row + 1] - drawn_starts[row], starts[row]
+        if shape.kind == RuleKind.GIVEN:
+            for q in range(n):
+                drawn[q] = given[drawn_starts[row] + q]
+        else:
+            draw_targets(drawn, words, n, shape, gaps, key, row, counter)
+            if unsorted:
+                _sort(drawn, spare, n, shape.n_targets, digits)
+        if n_delays > 1:
+            _by_delay(spare, drawn, parts, n, cursors, ends, words, delays, numbers, key, row, counter)
+            drawn, spare = spare, drawn
+        else:
+            ends[0] = n
+        kept = starts[row + 1] - start
+        if kept < n:
+            at, d = start, 0
+            pointers[row * n_delays] = at
+        else:
+            for q in range(n):
+                targets[start + q] = drawn[q]
+            for d in range(n_delays):
+                pointers[row * n_delays + d] = start + (ends[d - 1] if d else 0)
+            if values.kind == ValueKind.CONSTANT:
+                continue
+        for begin in range(0, n, CHUNK):
+            m = min(n - begin, CHUNK)
+            fill_values(part, words, m, begin, values, key, row, counter)
+            if kept == n:
+                for q in range(m):
+                    weight = weights.dtype.type(part[q])
+                    weights[start + begin + q] = weight
+                    bad += (weight == 0) | (abs(weight) == np.inf)
+                continue
+            for q in range(m):
+                while ends[d] <= begin + q:
+                    d += 1
+                    pointers[row * n_delays + d] = at
+                if part[q] != 0.0:
+                    weight = weights.dtype.type(part[q])
+                    targets[at], weights[at] = drawn[begin + q], weight
+                    bad += (weight == 0) | (abs(weight) == np.inf)
+                    at += 1
+        if kept < n:
+            while d + 1 < n_delays:
+                d += 1
+                pointers[row * n_delays + d] = at
+    return bad

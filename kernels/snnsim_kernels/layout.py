@@ -60,10 +60,10 @@ class ProjectionColumn(IntEnum):
     POINTERS = (
         6  # offset in the pointers (sparse: starts per source and delay; else: nonzero weights per source or tap)
     )
-    SYNAPSES = 7  # offset in the targets (sparse)
+    SYNAPSES = 7  # offset in the targets, or in the narrow ones (sparse)
     WEIGHTS = 8  # offset in the weights
     PAYLOAD = 9  # graded events: offset of the source's value in a copy's state array
-    CHANNELS_IN = 10  # the rest describes a convolution
+    CHANNELS_IN = 10  # to WIDTH_OUT: of a convolution or a pooling
     HEIGHT_IN = 11
     WIDTH_IN = 12
     KERNEL = 13
@@ -85,7 +85,7 @@ class StimulusColumn(IntEnum):
     TARGET_NEURON = 1  # first target neuron within the population...
     TARGET_SIZE = 2  # ...and how many follow
     TARGET_STATE = 3  # offset of the receptor's state row (of its first target neuron) in a copy's state array
-    WEIGHT = 4  # offset in the weights
+    WEIGHT = 4  # offset in the stimulus weights
     THRESHOLDS = 5  # offset of the cumulative distribution of the count in a step...
     N_THRESHOLDS = 6  # ...and the number of its entries
     STREAM = 7  # of the random numbers
@@ -158,6 +158,7 @@ class Arrays(NamedTuple):
     delays: Any
     thresholds: Any  # uint32
     picked: Any  # places of recorded values
+    stimulus_weights: Any
     regulation_values: Any
     schedule: Any  # of timed inputs
     timed_values: Any

@@ -240,7 +240,14 @@ def advance(
                     first = low // 64 * 64
                     fill_words(words, first, high, seed, step, row[_S_STREAM], sample)
                     events[copy, bin_, n_projections + c] += stimulate(
-                        row, low, high, mine, view(words, low - first, high - low), draws, thresholds, weights
+                        row,
+                        low,
+                        high,
+                        mine,
+                        view(words, low - first, high - low),
+                        draws,
+                        thresholds,
+                        arrays.stimulus_weights,
                     )
             for p in range(n_populations):
                 row, slot = view(populations, p * _COUNT, _COUNT), slots[p]

@@ -1,9 +1,9 @@
 """Delivery kernels: add the weights of the spikes of one population to a state row of another.
 
 Three loop templates (dense, sparse, convolution), each bound twice: for spikes, which deliver a weight (an accumulate, AC), and
-for graded events, which deliver weight x value (a multiply-accumulate, MAC). Each returns the number of synaptic events, i.e. of
-deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every target receives its weights in the same order
-on every machine.
+for graded events, which deliver weight x value (a multiply-accumulate, MAC); and one for pooling, which takes spikes. Each
+returns the number of synaptic events, i.e. of deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every
+target receives its weights in the same order on every machine.
 """
 
 from typing import Any
@@ -17,6 +17,7 @@ from .views import view
 __all__ = [
     "deliver_convolution",
     "deliver_dense",
+    "deliver_pooling",
     "deliver_sparse",
     "graded_payload",
     "graded_scaled",
@@ -241,4 +242,28 @@ def deliver_convolution(
                 taps = view(weights, shared + tap * channels_out, channels_out)
                 for i in range(channels_out):
                     into[i] += scaled(taps[i], amount)
+    return events
+
+
+def deliver_pooling(
+    row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
+    narrow_targets: Any, weights: Any,
+) -> Any:  # fmt: skip
+    """Template: windows (y, x) per channel; a target becomes the larger of itself and the weight, so the order does not matter."""
+    channels, width_in, first = row[_CHANNELS_IN], row[_WIDTH_IN], row[_FIRST]
+    kernel, stride, height_out, width_out = row[_KERNEL], row[_STRIDE], row[_HEIGHT_OUT], row[_WIDTH_OUT]
+    target, weight = view(state, row[_TARGET], row[_TARGETS]), weights[row[_WEIGHTS]]
+    start, stop = _own(row, spikes, n_spikes)
+    events = 0
+    for q in range(start, stop):
+        j = spikes[q] - first
+        position = j // channels
+        channel, x, y = j - position * channels, position % width_in, position // width_in
+        y_low, y_high = _reach(y, kernel, stride, height_out)
+        x_low, x_high = _reach(x, kernel, stride, width_out)
+        events += max(y_high - y_low, 0) * max(x_high - x_low, 0)
+        for oy in range(y_low, y_high):
+            for ox in range(x_low, x_high):
+                i = (oy * width_out + ox) * channels + channel
+                target[i] = max(target[i], weight)
     return events

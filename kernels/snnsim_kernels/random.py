@@ -20,7 +20,30 @@ from numpy.typing import NDArray
 from ._jit import jit
 from .views import view
 
-__all__ = ["draws", "fill_words", "normal", "normal_quantile", "open_uniform", "philox", "single", "uniform"]
+__all__ = [
+    "CHUNK",
+    "CONNECTIONS",
+    "DELAYS",
+    "SOURCES",
+    "TARGETS",
+    "WEIGHTS",
+    "draws",
+    "fill_row",
+    "fill_words",
+    "normal",
+    "normal_quantile",
+    "open_uniform",
+    "philox",
+    "single",
+    "uniform",
+]
+
+CONNECTIONS = np.uint64(2**31)
+"""Added to the number of a projection: without this bit, the same place of the counter has the number of a neuron."""
+TARGETS, WEIGHTS, DELAYS, SOURCES = (np.uint64(purpose) for purpose in (1, 2, 3, 4))
+"""What a row of a projection draws: the last place of its counter."""
+CHUNK = 512
+"""Words of a row that are drawn at once: they stay in the first cache."""
 
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
@@ -59,6 +82,24 @@ def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population
             own[16 + j] = w1
             own[32 + j] = w2
             own[48 + j] = w3
+
+
+@njit
+def fill_row(words: Any, n: Any, first: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> None:
+    """Fill ``words[:4 * ceil(n / 4)]`` (uint32) with the words ``first`` (a multiple of 4) and on of a row of unknown length.
+
+    Counter = (word // 4, row, stream, purpose); word q is number q mod 4 of its block, however many are drawn.
+    """
+    k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
+    # Masked, so that the compiler sees products of 32-bit values.
+    c1, c2, c3 = np.uint64(row) & _MASK, np.uint64(stream) & _MASK, np.uint64(purpose) & _MASK
+    begin = np.uint64(first) >> np.uint64(2)
+    for b in range((n + 3) // 4):
+        w0, w1, w2, w3 = philox((begin + np.uint64(b)) & _MASK, c1, c2, c3, k0, k1)
+        words[4 * b] = w0
+        words[4 * b + 1] = w1
+        words[4 * b + 2] = w2
+        words[4 * b + 3] = w3
 
 
 @njit

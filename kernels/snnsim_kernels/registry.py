@@ -246,7 +246,7 @@ def _of_spiking(
 class DeliveryKind(NamedTuple):
     """What projections must share to be served by one kernel."""
 
-    connectivity: str  # "dense", "sparse" or "convolution"
+    connectivity: str  # "dense", "sparse", "convolution" or "pooling"
     graded: bool  # whether events carry a value
     one_weight: bool = False  # whether all synapses share a weight (sparse only)
     narrow: bool = False  # whether targets have 16 bits (sparse only)

@@ -284,8 +284,10 @@ def test_connections_and_noise_share_no_random_numbers() -> None:
     net = Network(seed=seed)
     a, b = net.population("a", 8, IF()), net.population("b", 8, IF())
     weights: Any = net.connect(a, b, AllToAll(), weight=Uniform(0.0, 1.0)).connection.weights
-    _, targets = FixedOutDegree(8).edges(8, bits, 2**40, seed, 1)  # a target of as many is the upper bits of a word
-    for drawn in ((weights * bits).astype(int), targets):
+    many: Any = net.population("many", bits, IF())
+    reached: Any = net.connect(a, many, FixedOutDegree(8), weight=1.0).connection
+    # A target of as many is the upper bits of a word.
+    for drawn in ((weights * bits).astype(int), reached.targets):
         assert np.mean([int(value) in noise for value in drawn]) < 0.1
 
 

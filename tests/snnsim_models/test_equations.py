@@ -103,7 +103,9 @@ def test_adaptive_threshold() -> None:
     assert not step_of(model, (2.0, 3.0, 1.2, 0.0))[1]
     held, spike = step_of(model, (9.0, 3.0, 1.0, 0.0), held=True)
     assert (held[0], held[2], spike) == (-1.0, theta, False)  # it decays while refractory
-    assert not step_of(model, (9.0, 3.0, -5.0, 0.0), held=True)[1]  # nor does a threshold below the reset potential matter then
+    assert not step_of(model, (9.0, 3.0, -5.0, 0.0), held=True)[
+        1
+    ]  # nor does a threshold below the reset potential matter then
     assert reset_of(model, (2.0, 3.0, 0.75, 0.125)) == ((-1.0, 3.0, 1.25, 0.125), 0)
     soft = AdaptiveThresholdLIF(**given, reset="soft")
     assert reset_of(soft, (2.0, 3.0, 0.75, 0.125)) == ((-0.75, 3.0, 1.25, 0.125), 0)  # 2 - (1.75 - -1)

@@ -1,0 +1,182 @@
+"""The synapses of a network in flat arrays: all sizes, then arrays of exactly these sizes, then each projection into its place.
+
+Nothing is moved once it is written, so that the arrays themselves are nearly all the memory that is needed.
+"""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from snnsim_kernels.layout import ProjectionColumn as Proj
+from snnsim_kernels.registry import DeliveryKind
+
+from ._errors import NetworkError
+from .connections import Convolution, Dense, OrPooling, Sparse
+from .network import Projection
+from .wiring import Wiring
+
+__all__ = ["Placed", "Plan", "place", "plan_of"]
+
+_NARROW = 2**16  # targets that 16 bits can tell apart
+
+
+class Placed(NamedTuple):
+    """The flat arrays; the columns of the projection table say where in them a projection's entries start."""
+
+    pointers: NDArray[np.int64]
+    targets: NDArray[np.int32]
+    narrow_targets: NDArray[np.uint16]
+    weights: NDArray[Any]
+    delays: NDArray[np.int64]
+
+
+@dataclasses.dataclass(eq=False)
+class Plan(ABC):
+    """How many entries a projection has in each array, and how they are written."""
+
+    kind: DeliveryKind
+    delays: NDArray[np.int64]
+    """Its different delays in steps, ascending."""
+    n_pointers: int
+    n_targets: int
+    n_weights: int
+
+    @abstractmethod
+    def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Write all entries. Raises NetworkError where a weight does not fit its precision."""
+
+    def nbytes(self, per_weight: int) -> int:
+        """Return the bytes of its entries, with weights of so many bytes each."""
+        per_target = 2 if self.kind.narrow else 4
+        return 8 * (self.n_pointers + len(self.delays)) + per_target * self.n_targets + per_weight * self.n_weights
+
+    @property
+    def geometry(self) -> dict[Proj, int]:
+        """What the row of the projection table holds for this kind of connection alone."""
+        return {}
+
+
+class _Shared(Plan):
+    """Weights as they are, without a list of targets: dense, convolution, pooling."""
+
+    def __init__(self, connection: Dense | Convolution | OrPooling, graded: bool, delay: int) -> None:
+        # Nonzero weights per source (dense) or tap, which the kernels count.
+        axis = {Dense: 1, Convolution: 3}.get(type(connection))
+        given = connection.weights
+        self.connection, self.counts = connection, np.zeros(0) if axis is None else np.count_nonzero(given, axis=axis)
+        kind = DeliveryKind(connection.connectivity, graded)
+        super().__init__(kind, np.array([delay]), self.counts.size, 0, given.size)
+
+    def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Write all entries."""
+        pointers[:] = self.counts.ravel()
+        _write(weights, self.connection.weights.ravel())
+
+    @property
+    def geometry(self) -> dict[Proj, int]:
+        """Positions, channels and kernel of both layers."""
+        made = self.connection
+        if isinstance(made, Dense):
+            return {}
+        if isinstance(made, Convolution):
+            channels_in, kernel, _, channels_out = made.weights.shape
+        else:
+            channels_in, kernel, channels_out = made.channels, made.kernel, made.channels
+        return {
+            Proj.CHANNELS_IN: channels_in, Proj.HEIGHT_IN: made.height, Proj.WIDTH_IN: made.width, Proj.KERNEL: kernel,
+            Proj.STRIDE: made.stride, Proj.CHANNELS_OUT: channels_out, Proj.HEIGHT_OUT: made.height_out,
+            Proj.WIDTH_OUT: made.width_out,
+        }  # fmt: skip
+
+
+class _Explicit(Plan):
+    """Synapses that are given one by one."""
+
+    def __init__(self, connection: Sparse, graded: bool, delay: int, dt: float, own_weights: bool) -> None:
+        self.connection = connection
+        delays, part = np.array([delay]), np.zeros(1, np.int64)
+        if connection.delays is not None and connection.n_synapses:
+            delays, part = np.unique(np.rint(connection.delays / dt).astype(np.int64), return_inverse=True)
+        source = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
+        self.segment = source * len(delays) + part
+        one = not own_weights and bool(np.all(connection.weights == connection.weights[:1]))
+        n, n_weights = connection.n_synapses, len(connection.weights[:1]) if one else connection.n_synapses
+        kind = DeliveryKind("sparse", graded, one, connection.n_targets <= _NARROW)
+        super().__init__(kind, delays, connection.n_sources * len(delays) + 1, n, n_weights)
+
+    def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Write all entries; synapses of one source, delay and target keep their order."""
+        order = np.lexsort((self.connection.targets, self.segment))
+        pointers[0] = 0
+        pointers[1:] = np.cumsum(np.bincount(self.segment, minlength=len(pointers) - 1))
+        targets[:] = self.connection.targets[order]
+        _write(weights, self.connection.weights[:1] if self.kind.one_weight else self.connection.weights[order])
+
+
+class _Drawn(Plan):
+    """Synapses of a rule."""
+
+    def __init__(self, wiring: Wiring, graded: bool, own_weights: bool) -> None:
+        self.wiring = wiring
+        n, one = wiring.n_synapses, wiring.weight is not None and not own_weights
+        kind = DeliveryKind("sparse", graded, one, wiring.n_targets <= _NARROW)
+        super().__init__(kind, wiring.steps, wiring.n_sources * len(wiring.steps) + 1, n, 1 if one else n)
+
+    def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
+        """Write all entries."""
+        if self.wiring.weight is None:
+            self.wiring.fill(pointers, targets, weights)
+        else:
+            self.wiring.fill(pointers, targets, weights[:1])
+            weights[1:] = weights[:1]
+
+
+def plan_of(projection: Projection, dt: float, *, own_weights: bool = False) -> Plan:
+    """Return how the synapses of a projection are written; ``own_weights``: each with its own weight, even if all are equal."""
+    made, delay = projection.synapses, round(projection.delay / dt)
+    if isinstance(made, Wiring):
+        return _Drawn(made, projection.graded, own_weights)
+    if isinstance(made, Sparse):
+        return _Explicit(made, projection.graded, delay, dt, own_weights)
+    if isinstance(made, Dense | Convolution | OrPooling):
+        return _Shared(made, projection.graded, delay)
+    raise NetworkError(f"no kernel delivers a {type(made).__name__}")
+
+
+def place(plans: list[Plan], names: list[str], projections: NDArray[np.int64], real: type[np.floating[Any]]) -> Placed:
+    """Write all projections to new arrays, and into the projection table where they start.
+
+    Raises NetworkError, with the name of the projection, where a weight becomes infinite or zero in the precision ``real``.
+    """
+    ends = np.zeros(5, np.int64)
+    parts = []
+    for plan, row in zip(plans, projections, strict=True):
+        narrow = plan.kind.narrow
+        sizes = [plan.n_pointers, 0 if narrow else plan.n_targets, plan.n_targets if narrow else 0, plan.n_weights]
+        starts = ends.copy()
+        ends += [*sizes, len(plan.delays)]
+        row[Proj.POINTERS], wide, short, row[Proj.WEIGHTS], row[Proj.DELAYS] = starts
+        row[Proj.SYNAPSES], row[Proj.N_DELAYS] = short if narrow else wide, len(plan.delays)
+        for column, value in plan.geometry.items():
+            row[column] = value
+        parts.append([slice(*bounds) for bounds in zip(starts.tolist(), ends.tolist(), strict=True)])
+    kinds: tuple[Any, ...] = (np.int64, np.int32, np.uint16, real, np.int64)
+    placed = Placed(*(np.empty(size, kind) for size, kind in zip(ends.tolist(), kinds, strict=True)))
+    arrays: tuple[NDArray[Any], ...] = placed
+    for plan, name, part in zip(plans, names, parts, strict=True):
+        pointers, targets, narrow_targets, weights, delays = (array[at] for array, at in zip(arrays, part, strict=True))
+        delays[:] = plan.delays
+        try:
+            plan.fill(pointers, narrow_targets if plan.kind.narrow else targets, weights)
+        except NetworkError as error:
+            raise NetworkError(f"projection {name}: {error}") from None
+    return placed
+
+
+def _write(weights: NDArray[Any], given: NDArray[np.float64]) -> None:
+    with np.errstate(over="ignore", under="ignore"):
+        weights[:] = given
+    if not np.isfinite(weights).all() or np.count_nonzero(weights) != np.count_nonzero(given):
+        raise NetworkError(f"weights beyond the range of {weights.dtype.name}")
