@@ -1,7 +1,7 @@
 """The Brian2 backend: the same network, synapse by synapse and input spike by input spike, simulated by Brian2.
 
 For trust, not for speed: it runs on Brian2's NumPy code generation, which needs no compiler. Sources, random ones included, are
-run here, and Brian2 is given their spikes; noise reaches it as the very numbers that the kernels draw.
+run here, and Brian2 is given their spikes; noise and Poisson input reach it as the very numbers that the kernels draw.
 
 References
 ----------
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from snnsim_kernels.layout import Counters, State
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import RecorderColumn as Rec
-from snnsim_kernels.random import draws
+from snnsim_kernels.layout import StimulusColumn as Stim
+from snnsim_kernels.layout import TimedInputColumn as Timed
+from snnsim_kernels.random import draws, words_of
 
 from ._errors import NetworkError, SimulationError
 from .backend import Backend, Stretch
@@ -60,15 +62,24 @@ class Brian2Backend(Backend):
                         f"Brian2 backend: population {name!r}: active={population.active} is not supported"
                     )
                 self._equations[name] = equations_of(name, population.model, network.dt)
+        if network.regulations:
+            raise NetworkError(f"Brian2 backend: {type(network.regulations[0][1]).__name__} is not supported")
         self._synapses = [_Synapses.of(projection, network.dt) for projection in network.projections]
 
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
         """Run a stretch that starts at step 0 and return the spike log."""
+        if not np.array_equal(stretch.weights, self.compiled.weights):
+            raise SimulationError(
+                "Brian2 backend: weights that were changed after the simulator was made are not supported"
+            )
         updates, fired, events = stretch.counters
         everyone = stretch.populations.copy()
         everyone[:, Pop.RECORD_SPIKES] = 1
         # All that Brian2 does not do: the spikes of the sources, their recorded values, and the number of updates.
-        silent = dataclasses.replace(self.compiled, projections=self.compiled.projections[:0])
+        nothing: dict[str, Any] = {
+            name: getattr(self.compiled, name)[:0] for name in ("projections", "stimuli", "regulations")
+        }
+        silent = dataclasses.replace(self.compiled, **nothing)
         sources = dataclasses.replace(
             stretch,
             state=State(*(part.copy() for part in stretch.state)),
@@ -82,11 +93,13 @@ class Brian2Backend(Backend):
         logs = [np.zeros((0, 3), np.int32)]
         for column, (row, name) in enumerate(zip(stretch.populations, self.compiled.network.populations, strict=True)):
             step, neuron = spikes[name]
-            fired[0, :, column] += np.bincount(step, minlength=stretch.last)
+            fired[0, :, column] += np.bincount(step // stretch.per_bin, minlength=fired.shape[1])
             if row[Pop.RECORD_SPIKES]:
                 logs.append(np.column_stack([np.zeros_like(step), step, neuron + row[Pop.NEURON]]).astype(np.int32))
         for column, synapses in enumerate(self._synapses):
-            synapses.count(*spikes[synapses.source], events[0, :, column])
+            each = np.zeros(stretch.last, np.int64)
+            synapses.count(*spikes[synapses.source], each)
+            np.add.at(events[0, :, column], np.arange(stretch.last) // stretch.per_bin, each)
         return np.concatenate(logs)
 
     def _run(self, stretch: Stretch, log: NDArray[np.int32]) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -106,28 +119,30 @@ class Brian2Backend(Backend):
                 groups[name] = brian2.SpikeGeneratorGroup(size, mine[:, 1] - first, times, clock=clock)
                 continue
             equations, model = self._equations[name], population.model
-            names: dict[str, Any] = {}
-            if model.STOCHASTIC:
-                numbers = draws(model.DRAW, size, stretch.seed, 0, stretch.last, first, stretch.first_sample)
-                names["random_numbers"] = brian2.TimedArray(numbers, dt=net.dt * ms)
             group = brian2.NeuronGroup(
                 size, equations.equations, threshold=equations.threshold, reset=equations.reset,
-                refractory=equations.refractory, method=equations.method, clock=clock, namespace=names,
+                refractory=equations.refractory, method=equations.method, clock=clock, namespace={},
             )  # fmt: skip
+            if model.STOCHASTIC:
+                numbers = draws(model.DRAW, size, stretch.seed, 0, stretch.last, first, stretch.first_sample)
+                self._each_step(group, "random_numbers", numbers)
             if equations.after_update:
                 group.run_regularly(equations.after_update, when="groups", order=1)
             group.set_states(equations.parameters, units=False)
             for variable, theirs in equations.variables.items():
                 offset = self.compiled.state_offset(population, variable)
-                owners[offset] = name, theirs
+                owners.update(dict.fromkeys(range(offset, offset + size), (name, theirs)))
                 group.set_states({theirs: stretch.state.values[0, offset : offset + size]}, units=False)
             groups[name] = group
+        self._stimulate(stretch, groups, owners)
+        self._set_inputs(stretch, groups, owners)
         joined = [synapses.made(brian2, groups, self._equations, clock) for synapses in self._synapses if len(synapses)]
         monitors = {name: brian2.SpikeMonitor(groups[name]) for name in self._equations}
         # Between update and delivery: the value that is compared with the threshold.
         states = [
             (row, brian2.StateMonitor(groups[name], variable, record=True, when="after_groups", clock=clock), variable)
             for row in stretch.recorders
+            if row[Rec.POPULATION] >= 0  # weights, which do not change, are recorded by the sources' run
             for name, variable in [owners.get(int(row[Rec.STATE]), ("", ""))]
             if name
         ]
@@ -150,6 +165,43 @@ class Brian2Backend(Backend):
                 np.asarray(monitor.i, np.int64),
             )
         return spikes
+
+    def _stimulate(self, stretch: Stretch, groups: dict[str, Any], owners: dict[int, tuple[str, str]]) -> None:
+        """Add the Poisson input of every step after the synapses' and count it."""
+        events = stretch.counters.events[0, :, len(self._synapses) :]
+        for column, row in enumerate(self.compiled.stimuli):
+            name, variable = owners[int(row[Stim.TARGET_STATE])]
+            first, stop = row[Stim.TARGET_NEURON], row[Stim.TARGET_NEURON] + row[Stim.TARGET_SIZE]
+            thresholds = self.compiled.thresholds[row[Stim.THRESHOLDS] :][: row[Stim.N_THRESHOLDS]]
+            drawn = words_of(int(stop), stretch.seed, 0, stretch.last, int(row[Stim.STREAM]), stretch.first_sample)
+            counts = np.zeros((stretch.last, len(groups[name])))
+            counts[:, first:stop] = np.searchsorted(thresholds, drawn[:, first:])
+            np.add.at(
+                events[:, column], np.arange(stretch.last) // stretch.per_bin, counts.sum(axis=1).astype(np.int64)
+            )
+            self._each_step(groups[name], f"stimulus{column}", float(stretch.weights[row[Stim.WEIGHT]]) * counts)
+            groups[name].run_regularly(f"{variable} += stimulus{column}(t, i)", when="synapses", order=1)
+
+    def _set_inputs(self, stretch: Stretch, groups: dict[str, Any], owners: dict[int, tuple[str, str]]) -> None:
+        """Set the inputs that change during the run before the update of the step; those of sources have been."""
+        for number, row in enumerate(stretch.timed_inputs):
+            name, variable = owners.get(int(row[Timed.STATE]), ("", ""))
+            if not name:
+                continue
+            which = stretch.schedule[row[Timed.WHICH] : row[Timed.WHICH] + stretch.last]
+            width = row[Timed.SIZE] if row[Timed.PER_NEURON] else 1
+            rows = stretch.timed_values[row[Timed.VALUES] :][: (which.max(initial=-1) + 1) * width].reshape(-1, width)
+            values = np.zeros((stretch.last, row[Timed.SIZE]))
+            values[which >= 0] = rows[which[which >= 0]]
+            self._each_step(groups[name], f"input{number}", values)
+            self._each_step(groups[name], f"is_set{number}", np.broadcast_to((which >= 0)[:, None], values.shape) * 1.0)
+            groups[name].run_regularly(
+                f"{variable} = input{number}(t, i) + (1 - is_set{number}(t, i)) * {variable}", when="start"
+            )
+
+    def _each_step(self, group: Any, name: str, values: NDArray[Any]) -> None:
+        """Let the equations of a group use the values (steps, neurons) as ``name(t, i)``."""
+        group.namespace[name] = self._brian2.TimedArray(values, dt=self.compiled.network.dt * self._brian2.ms)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -163,13 +163,13 @@ def _adaptive_current(name: str, model: LIF, parts: _Parts) -> None:
 
 def _escape_noise(name: str, model: LIF, parts: _Parts) -> None:
     parts.declare(model, "rho_0", "delta_v")
-    parts.crossing = "random_numbers(t, i) <= -expm1(-rho_0 * Hz * dt * exp((v - v_threshold) / delta_v))"
+    parts.crossing = "random_numbers(t, i) <= 1 - exp(-rho_0 * Hz * dt * exp((v - v_threshold) / delta_v))"
 
 
 def _noisy(name: str, model: LIF, parts: _Parts) -> None:
     parts.declare(model, "sigma")
     # Brian2 has no exact updater with noise. It writes v of no refractory neuron.
-    parts.after_update = "v += sigma * sqrt(-expm1(-2 * dt / tau_m)) * random_numbers(t, i)"
+    parts.after_update = "v += sigma * sqrt(1 - exp(-2 * dt / tau_m)) * random_numbers(t, i)"
 
 
 _KINDS: Mapping[type[LIF], Callable[[str, Any, _Parts], None]] = {

@@ -36,6 +36,7 @@ from .results import Result
 from .rules import FixedInDegree
 from .simulator import Simulator
 from .spikes import SpikeTrain
+from .stimuli import PoissonInput
 
 __all__ = [
     "CHAOTIC",
@@ -76,7 +77,7 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
     "delay": ("0", "0.1", "1.5", "per synapse"),
     "parameters": ("scalar", "per neuron"),
     "connection": ("dense", "sparse"),
-    "source": ("trains", "Poisson"),
+    "source": ("trains", "Poisson", "PoissonInput"),
 }
 """The matrix: what varies, and its values."""
 
@@ -146,14 +147,15 @@ def covering_cases() -> list[Case]:
 
 
 def make(case: Case, duration: float) -> tuple[Network, Inputs]:
-    """Return the network of a case, populations ``input`` and ``cells``, and its inputs for a run of ``duration`` ms."""
+    """Return the network of a case, its population ``cells``, and its inputs for a run of ``duration`` ms."""
     # The same numbers for the same case, whatever else is run.
     rng = np.random.default_rng([FACTORS[factor].index(value) for factor, value in case.items()])
     net = Network(dt=0.1, seed=7)
     inputs: Inputs = {}
+    source = None
     if case["source"] == "Poisson":
         source = net.population("input", _SOURCES, Poisson(rate=_RATE_HZ))
-    else:
+    elif case["source"] == "trains":
         source = net.population("input", _SOURCES, SpikeArray())
         steps = round(duration / net.dt)
         step, neuron = np.nonzero(rng.random((steps, _SOURCES)) < _RATE_HZ * net.dt / 1000.0)
@@ -164,9 +166,13 @@ def make(case: Case, duration: float) -> tuple[Network, Inputs]:
     kinds = _KINDS.get(case["receptor"], (case["receptor"],))
     kinds = tuple(kind for kind in kinds if kind in cells.model.receptor_map)
     drive, excitatory = _SOURCES // 2, _CELLS * 4 // 5
-    parts = ((source[:drive], 1), (source[drive:], 1), (cells[:excitatory], 1), (cells[excitatory:], -4))
-    for (part, sign), kind in zip(parts, itertools.cycle(kinds), strict=False):
-        _join(net, part, cells, kind, sign, case, rng)
+    parts = [None, None] if source is None else [source[:drive], source[drive:]]
+    signed = zip((*parts, cells[:excitatory], cells[excitatory:]), (1, 1, 1, -4), itertools.cycle(kinds), strict=False)
+    for part, sign, kind in signed:
+        if part is None:
+            _stimulate(net, cells, kind, case)
+        else:
+            _join(net, part, cells, kind, sign, case, rng)
     return net, inputs
 
 
@@ -201,16 +207,25 @@ def _model(case: Case, rng: np.random.Generator) -> LIF | IF:
     return model(t_ref=t_ref, receptors=receptors, **leaky, **common)
 
 
+def _unit(kind: str, case: Case) -> float:
+    return _UNIT_WITHOUT_LEAK if kind == "step" and case["model"] == "IF" else _UNITS[kind]
+
+
+def _stimulate(net: Network, cells: Population, kind: str, case: Case) -> None:
+    for sign in (1, -1) if kind == "step" else (1,):
+        weight = 2 * sign * _unit(kind, case)
+        net.stimulate(cells, PoissonInput(_IN_DEGREE * _RATE_HZ), weight=weight, receptor=kind)
+
+
 def _join(
     net: Network, source: Slice, cells: Population, kind: str, sign: int, case: Case, rng: np.random.Generator
 ) -> None:
     sparse = case["connection"] == "sparse"
     shape = (_CELLS * _IN_DEGREE,) if sparse else (len(source), _CELLS)
     if kind == "step":  # never switched off: only of both signs can their sum stay small
-        unit = _UNITS["step"] if case["model"] != "IF" else _UNIT_WITHOUT_LEAK
-        weights = rng.integers(1, 5, shape) * unit * rng.choice([-1, 1], shape)
+        weights = rng.integers(1, 5, shape) * _unit(kind, case) * rng.choice([-1, 1], shape)
     else:
-        weights = rng.integers(1, 5, shape) * _UNITS[kind] * sign
+        weights = rng.integers(1, 5, shape) * _unit(kind, case) * sign
     if kind == "conductance" and sign < 0:
         weights, kind = -weights, "inhibition"
     if case["delay"] == "per synapse":

@@ -36,6 +36,7 @@ __all__ = [
     "philox",
     "single",
     "uniform",
+    "words_of",
 ]
 
 CONNECTIONS = np.uint64(2**31)
@@ -164,18 +165,14 @@ def single(word: Any) -> Any:
     return np.float32(draw(word))
 
 
-@cache
-def _filled(distribution: str) -> Any:
-    number = globals()[distribution]
-
-    def fill(out: Any, words: Any, seed: Any, first: Any, population: Any, copy: Any) -> None:
-        steps, n = out.shape
-        for step in range(steps):
-            fill_words(words, 0, n, seed, first + step, population, copy)
-            for i in range(n):
-                out[step, i] = number(words[i])
-
-    return jit(cached=False)(fill)
+def words_of(n: int, seed: int, first: int, last: int, stream: int, copy: int) -> NDArray[np.uint32]:
+    """Return the words of ``n`` neurons in steps ``first`` to ``last - 1``, shape (steps, n)."""
+    words = np.empty(n + 64, np.uint32)
+    out = np.empty((last - first, n), np.uint32)
+    for step, row in zip(range(first, last), out, strict=True):
+        fill_words(words, 0, n, np.uint64(seed), step, stream, copy)
+        row[:] = words[:n]
+    return out
 
 
 def draws(
@@ -186,7 +183,18 @@ def draws(
     ``distribution`` is the model's DRAW, ``population`` its first neuron among those of the network, ``copy`` the number of the
     sample. For other simulators, which can then use the very same numbers.
     """
-    out = np.empty((last - first, n))
-    words = np.empty(n + 64, np.uint32)
-    _filled(distribution)(out, words, np.uint64(seed), first, population, copy)
-    return out
+    numbers = _all_of(distribution)(words_of(n, seed, first, last, population, copy).ravel())
+    return np.asarray(numbers.reshape(last - first, n))
+
+
+@cache
+def _all_of(distribution: str) -> Any:
+    number = globals()[distribution]
+
+    def all_of(words: Any) -> Any:
+        out = np.empty(words.size)
+        for i in range(words.size):
+            out[i] = number(words[i])
+        return out
+
+    return jit(cached=False)(all_of)

@@ -77,6 +77,8 @@ def test_the_matrix_leaves_out_only_what_does_not_exist():
         {"model": "EscapeNoiseLIF", "receptor": "conductance", "t_ref": "2", "source": "Poisson"},
         {"model": "NoisyLIF", "receptor": "exponential", "t_ref": "2", "parameters": "per neuron"},
         {"model": "NoisyLIF", "receptor": "mixed with conductance", "t_ref": "0.1", "delay": "0.1"},
+        {"model": "LIF", "receptor": "mixed with conductance", "t_ref": "2", "source": "PoissonInput"},
+        {"model": "IF", "receptor": "step", "reset": "soft", "source": "PoissonInput"},
     ],
     ids=lambda values: " ".join(values.values()),
 )
@@ -120,6 +122,51 @@ def test_every_state_and_random_number_is_equal(model):
     assert len(ours.spikes["cells"]) > 9
     for key, value in ours.states.items():
         np.testing.assert_allclose(theirs.states[key], value, rtol=0, atol=1e-11, err_msg=str(key))
+
+
+@brian2
+@pytest.mark.parametrize("receptor", ["d", "e", "g"])
+def test_poisson_and_timed_inputs_are_equal(receptor):
+    """Onto a slice and onto all, also several a step; inputs for each neuron and for all; operations in bins; recorded weights."""
+    net = sn.Network(dt=0.1, seed=2)
+    receptors = {"d": sn.Delta(), "e": sn.ExponentialCurrent(), "g": sn.ExponentialConductance(e_rev=9.0)}
+    model = sn.LIF(v_threshold=2.0, t_ref=1.0, receptors={receptor: receptors[receptor]})
+    cells, others = net.population("cells", 70, model), net.population("others", 5, sn.IF(v_threshold=4.0))
+    net.stimulate(cells[3:67], sn.PoissonInput(5000.0), weight=1 / 16, receptor=receptor)
+    net.stimulate(cells, sn.PoissonInput(30_000.0), weight=1 / 256, receptor=receptor)
+    net.stimulate(others[2:], sn.PoissonInput(100.0), weight=1.0)
+    net.connect(cells, others, np.full((70, 5), 1 / 64))
+    timed = {
+        "cells": sn.TimedInput([0.0, 7.0, 30.0], np.array([[1.0], [0.0], [3.0]]) * np.arange(70) / 64),
+        "others": sn.TimedInput([3.0, 4.0], [0.5, 0.0]),
+    }
+    record = {"cells": ["spikes", "v"], "others": ["spikes", "v", "i"], "cells->others": ["weights"]}
+    ours, theirs = (
+        sn.Simulator(net, backend=backend).run(50.0, inputs=timed, record=record, count_every=0.7)
+        for backend in ("cpu", "brian2")
+    )
+    for name in ("cells", "others"):
+        assert ours.spikes[name] == theirs.spikes[name]
+        assert len(ours.spikes[name]) > 2
+    for key, value in ours.states.items():
+        np.testing.assert_allclose(theirs.states[key], value, rtol=0, atol=1e-11, err_msg=str(key))
+    for field in dataclasses.fields(sn.Operations):
+        np.testing.assert_array_equal(getattr(ours.operations, field.name), getattr(theirs.operations, field.name))
+    assert ours.operations.acs.shape == (1, 72)
+
+
+@brian2
+def test_rules_and_changed_weights_are_refused():
+    net = sn.Network(dt=0.1)
+    a = net.population("a", 2, sn.LIF())
+    net.connect(a, a, [[0.0, 1.0], [1.0, 0.0]])
+    simulator = sn.Simulator(net, backend="brian2")
+    simulator.set_weights("a->a", 2.0)
+    with pytest.raises(sn.SimulationError, match="weights that were changed"):
+        simulator.run(1.0)
+    net.regulate(a, sn.WinnerTakeAll(inhibition=1.0))
+    with pytest.raises(sn.NetworkError, match="Brian2 backend: WinnerTakeAll is not supported"):
+        sn.Simulator(net, backend="brian2")
 
 
 def everything():
