@@ -17,7 +17,7 @@ from ._errors import NetworkError
 from .connections import Connection, Convolution, Dense, Sparse
 from .network import Network, Population, Projection, Stimulus
 
-__all__ = ["CompiledNetwork", "compile_network"]
+__all__ = ["CompiledNetwork", "compile_network", "synapse_order"]
 
 _NEVER = 2**62
 
@@ -257,12 +257,17 @@ def _has_one_weight(connection: Connection) -> bool:
     return isinstance(connection, Sparse) and bool(np.all(connection.weights == connection.weights[:1]))
 
 
-def _rising(connection: Sparse) -> bool:
-    """Whether the targets of each source ascend, as the delivery to a part of them takes it."""
-    falls = np.diff(connection.targets) < 0
-    first = connection.pointers[1:-1]
-    falls[first[(first > 0) & (first < len(connection.targets))] - 1] = False
-    return not falls.any()
+def synapse_order(connection: Sparse, dt: float) -> NDArray[np.int64] | slice:
+    """Return the order in which synapses are stored: by source, then delay in steps, then target, as delivery looks them up."""
+    if connection.delays is None:
+        falls = np.diff(connection.targets) < 0
+        first = connection.pointers[1:-1]
+        falls[first[(first > 0) & (first < len(connection.targets))] - 1] = False
+        if not falls.any():
+            return slice(None)
+    source = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
+    delays = np.zeros(len(source)) if connection.delays is None else np.rint(connection.delays / dt)
+    return np.asarray(np.lexsort((connection.targets, delays, source)))
 
 
 def _place(
@@ -275,17 +280,13 @@ def _place(
         row[Proj.POINTERS] = pointers.add(np.count_nonzero(connection.weights, axis=1))
         row[Proj.WEIGHTS] = weights.add(connection.weights)
     elif isinstance(connection, Sparse):
-        starts, order = connection.pointers, np.arange(len(connection.weights))
+        starts, order = connection.pointers, synapse_order(connection, dt)
         if connection.delays is not None and len(connection.delays):
             delays, part = np.unique(np.rint(connection.delays / dt).astype(np.int64), return_inverse=True)
             source = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
             key = source * len(delays) + part
-            order = np.lexsort((connection.targets, key))
             counts = np.bincount(key, minlength=connection.n_sources * len(delays))
             starts = np.concatenate([[0], np.cumsum(counts)])
-        elif not _rising(connection):
-            source = np.repeat(np.arange(connection.n_sources), np.diff(starts))
-            order = np.lexsort((connection.targets, source))
         row[Proj.POINTERS] = pointers.add(starts)
         row[Proj.SYNAPSES] = targets.add(connection.targets[order])
         row[Proj.WEIGHTS] = weights.add(
