@@ -7,12 +7,13 @@ beside its place and moved there when it is whole.
 import hashlib
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import State
+from snnsim_models import FOREVER
 
 from ._errors import SimulationError
 from .compilation import CompiledNetwork
@@ -26,6 +27,8 @@ _ARRAYS = (
     "thresholds",
 )  # fmt: skip
 """What makes a compiled network the one that a state belongs to."""
+
+_NUMBERS = ("step", "seed", "first_sample")
 
 
 def _digest(compiled: CompiledNetwork) -> str:
@@ -50,10 +53,12 @@ def save_state(path: str | os.PathLike[str], compiled: CompiledNetwork, state: S
             temporary = Path(file.name)
             np.savez_compressed(file, format=np.int64(FORMAT_VERSION), digest=np.str_(_digest(compiled)), **arrays)
         temporary.replace(target)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise SimulationError(f"the state cannot be written to {target}: {error.strerror or error}") from error
+        if isinstance(error, OSError):
+            raise SimulationError(f"the state cannot be written to {target}: {error.strerror or error}") from error
+        raise
 
 
 def load_state(path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int) -> tuple[State, dict[str, int]]:
@@ -67,19 +72,36 @@ def load_state(path: str | os.PathLike[str], compiled: CompiledNetwork, copies: 
             arrays = {key: data[key] for key in data.files}
     except FileNotFoundError:
         raise SimulationError(f"{source}: no such file") from None
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive raises whatever its reader stumbles over
         raise SimulationError(f"{source}: not a readable state file ({error})") from error
     if "format" not in arrays or "digest" not in arrays:
         raise SimulationError(f"{source}: an .npz file, but not a state saved by snnsim")
-    if arrays["format"] != FORMAT_VERSION:
+    if not np.array_equal(arrays["format"], FORMAT_VERSION):
         raise SimulationError(f"{source}: format version {arrays['format']}, this snnsim reads {FORMAT_VERSION}")
     if str(arrays["digest"]) != _digest(compiled):
         raise SimulationError(f"{source}: the state of another network, or of another precision or time step")
-    fresh = compiled.state(copies)
-    for name, expected in fresh._asdict().items():
+    numbers = dict.fromkeys(_NUMBERS, np.zeros((), np.uint64))
+    for name, expected in {**compiled.state(copies)._asdict(), **numbers}.items():
         found = arrays.get(name)
         if found is None or found.dtype != expected.dtype or found.shape != expected.shape:
             shape = "nothing" if found is None else f"{found.dtype} {found.shape}"
             raise SimulationError(f"{source}: {name} must be {expected.dtype} {expected.shape}, got {shape}")
     state = State(*(np.ascontiguousarray(arrays[name]) for name in State._fields))
-    return state, {key: int(arrays[key]) for key in ("step", "seed", "first_sample")}
+    if bad := _impossible(compiled, state):
+        raise SimulationError(f"{source}: {bad}")
+    return state, {key: int(arrays[key]) for key in _NUMBERS}
+
+
+def _impossible(compiled: CompiledNetwork, state: State) -> str | None:
+    """Return what no run can have left behind, and kernels would follow out of their arrays, or None."""
+    for row, name in zip(compiled.populations, compiled.network.populations, strict=True):
+        size, slots = row[Pop.SIZE], row[Pop.SLOTS]
+        held = state.held[:, row[Pop.NEURON] : row[Pop.NEURON] + size]
+        history = state.history[:, row[Pop.HISTORY] : row[Pop.HISTORY] + slots * size]
+        lengths = state.lengths[:, row[Pop.LENGTHS] : row[Pop.LENGTHS] + slots]
+        if np.any(held < 0) or (row[Pop.DAYS] == 0 and np.any((held > 0) & (held < FOREVER))):
+            return f"held of population {name!r} must be steps of refractoriness"
+        for what, values, bound in (("history", history, size - 1), ("lengths", lengths, size)):
+            if np.any((values < 0) | (values > bound)):
+                return f"{what} of population {name!r} must lie within 0 and {bound}"
+    return None
