@@ -129,6 +129,8 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
     """
     if precision not in registry.PRECISIONS:
         raise NetworkError(f"precision must be one of {list(registry.PRECISIONS)}, got {precision!r}")
+    if not isinstance(network, Network):
+        raise NetworkError(f"Simulator takes a Network, got {network!r}")
     if not network.populations:
         raise NetworkError("the network has no population")
     network = network.snapshot()

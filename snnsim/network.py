@@ -133,6 +133,8 @@ class Network:
         ``active`` = (start, stop) in ms, multiples of dt. ``encoder`` is true by default for sources that code an analog value.
         Raises NetworkError for a name that is taken, a size below 1, or parameters whose length is not ``size``.
         """
+        if not isinstance(name, str):
+            raise NetworkError(f"population name must be a string, got {name!r}")
         if not name or name in self.populations:
             raise NetworkError(f"population name {name!r} is {'taken' if name else 'empty'}")
         if not isinstance(model, Model):
@@ -142,12 +144,15 @@ class Network:
             raise NetworkError(
                 f"population {name!r} has {size} neurons, its {type(model).__name__} parameters {expected}"
             )
-        if len(active) != 2:
-            raise NetworkError(f"population {name!r}: active must be (start, stop) in ms, got {active!r}")
+        try:
+            start, stop = (float(value) for value in active)
+        except (TypeError, ValueError):
+            raise NetworkError(f"population {name!r}: active must be (start, stop) in ms, got {active!r}") from None
+        active = start, stop
         for value in active:
             if math.isfinite(value) and abs(value / self.dt - round(value / self.dt)) > 1e-6:
                 raise NetworkError(f"population {name!r}: active {value:g} ms is not a multiple of dt = {self.dt:g} ms")
-        if not 0 <= active[0] < active[1]:
+        if not 0 <= start < stop:
             raise NetworkError(f"population {name!r}: active must be 0 <= start < stop, got {active}")
         if encoder is None:
             encoder = not model.receptor_map and model.INPUT is not None

@@ -13,7 +13,7 @@ from snnsim_kernels.layout import RecorderColumn as Rec
 from ._checks import steps_of, whole_array
 from ._errors import SimulationError
 from .compilation import CompiledNetwork
-from .network import Population, Projection
+from .network import Population
 from .spikes import SpikeTrain
 
 __all__ = ["PreparedRecorders", "Record", "prepare_recorders"]
@@ -105,8 +105,7 @@ def prepare_recorders(
     spikes: dict[str, NDArray[np.int64] | None] = {}
     width = n_picked = 0
     for name, wanted in record.items():
-        for item in dict.fromkeys([wanted] if isinstance(wanted, str | Record) else wanted):
-            asked = Record(item) if isinstance(item, str) else item
+        for asked in _asked(name, wanted):
             if name in network.populations:
                 population = network.populations[name]
                 if asked.variable == "spikes":
@@ -114,12 +113,14 @@ def prepare_recorders(
                         raise SimulationError(
                             f"record: spikes of population {name!r} are recorded in every step, not every {asked.every:g} ms"
                         )
+                    if name in spikes:
+                        raise SimulationError(f"record: 'spikes' of {name!r} is asked for twice")
                     populations[compiled.index(name), Pop.RECORD_SPIKES] = 1
                     spikes[name] = _places(asked, name, population.size)
                     continue
                 offset, size, row = _state(compiled, population, asked.variable)
             elif name in projections:
-                offset, size, row = _weights(compiled, network.projections[projections[name]], asked.variable)
+                offset, size, row = _weights(compiled, projections[name], asked.variable)
             else:
                 known = ", ".join([*network.populations, *projections])
                 raise SimulationError(f"record: no population {name!r}, the network has {known}")
@@ -146,6 +147,15 @@ def prepare_recorders(
     )
 
 
+def _asked(name: str, wanted: Any) -> list[Record]:
+    """Return what is to be recorded of a population or projection as a list."""
+    items = list(wanted) if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    for item in items:
+        if not isinstance(item, str | Record):
+            raise SimulationError(f"record: {name!r} takes names of variables and Records, got {item!r}")
+    return [Record(item) if isinstance(item, str) else item for item in dict.fromkeys(items)]
+
+
 def _state(compiled: CompiledNetwork, population: Population, variable: str) -> tuple[int, int, int]:
     """Return the offset, the size and the row of a state variable."""
     if variable not in population.model.states:
@@ -155,10 +165,11 @@ def _state(compiled: CompiledNetwork, population: Population, variable: str) -> 
     return compiled.state_offset(population, variable), population.size, compiled.index(population.name)
 
 
-def _weights(compiled: CompiledNetwork, projection: Projection, variable: str) -> tuple[int, int, int]:
+def _weights(compiled: CompiledNetwork, number: int, variable: str) -> tuple[int, int, int]:
+    """Return the same of the weights of a projection, in the order in which they are stored."""
+    projection = compiled.network.projections[number]
     if variable != "weights":
         raise SimulationError(f"record: projection {projection.name!r} has no {variable!r}, only 'weights'")
-    number = compiled.network.projections.index(projection)
     return int(compiled.projections[number, Proj.WEIGHTS]), compiled.n_weights[number], -1
 
 

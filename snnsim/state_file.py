@@ -7,13 +7,14 @@ beside its place and moved there when it is whole.
 import hashlib
 import os
 import tempfile
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import State
+from snnsim_models import FOREVER
 
 from ._errors import SimulationError
 from .compilation import CompiledNetwork
@@ -27,6 +28,8 @@ _ARRAYS = (
     "thresholds", "stimulus_weights", "regulations", "regulation_values",
 )  # fmt: skip
 """What makes a compiled network the one that a state belongs to."""
+
+_NUMBERS = ("step", "seed", "first_sample")
 
 
 def _digest(compiled: CompiledNetwork) -> str:
@@ -63,10 +66,12 @@ def save_state(
             temporary = Path(file.name)
             np.savez_compressed(file, format=np.int64(FORMAT_VERSION), digest=np.str_(_digest(compiled)), **arrays)
         temporary.replace(target)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise SimulationError(f"the state cannot be written to {target}: {error.strerror or error}") from error
+        if isinstance(error, OSError):
+            raise SimulationError(f"the state cannot be written to {target}: {error.strerror or error}") from error
+        raise
 
 
 def load_state(
@@ -82,15 +87,15 @@ def load_state(
             arrays = {key: data[key] for key in data.files}
     except FileNotFoundError:
         raise SimulationError(f"{source}: no such file") from None
-    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged archive raises whatever its reader stumbles over
         raise SimulationError(f"{source}: not a readable state file ({error})") from error
     if "format" not in arrays or "digest" not in arrays:
         raise SimulationError(f"{source}: an .npz file, but not a state saved by snnsim")
-    if arrays["format"] != FORMAT_VERSION:
+    if not np.array_equal(arrays["format"], FORMAT_VERSION):
         raise SimulationError(f"{source}: format version {arrays['format']}, this snnsim reads {FORMAT_VERSION}")
     if str(arrays["digest"]) != _digest(compiled):
         raise SimulationError(f"{source}: the state of another network, or of another precision or time step")
-    expected_arrays = compiled.state(copies)._asdict()
+    expected_arrays = {**compiled.state(copies)._asdict(), **dict.fromkeys(_NUMBERS, np.zeros((), np.uint64))}
     if "weights" in arrays:
         expected_arrays["weights"] = compiled.weights
     for name, expected in expected_arrays.items():
@@ -99,7 +104,24 @@ def load_state(
             shape = "nothing" if found is None else f"{found.dtype} {found.shape}"
             raise SimulationError(f"{source}: {name} must be {expected.dtype} {expected.shape}, got {shape}")
     state = State(*(np.ascontiguousarray(arrays[name]) for name in State._fields))
+    if bad := _impossible(compiled, state):
+        raise SimulationError(f"{source}: {bad}")
     weights = arrays.get("weights", compiled.weights)
     if compiled.changes_weights and weights is compiled.weights:
         weights = weights.copy()
-    return state, weights, {key: int(arrays[key]) for key in ("step", "seed", "first_sample")}
+    return state, weights, {key: int(arrays[key]) for key in _NUMBERS}
+
+
+def _impossible(compiled: CompiledNetwork, state: State) -> str | None:
+    """Return what no run can have left behind, and kernels would follow out of their arrays, or None."""
+    for row, name in zip(compiled.populations, compiled.network.populations, strict=True):
+        size, slots = row[Pop.SIZE], row[Pop.SLOTS]
+        held = state.held[:, row[Pop.NEURON] : row[Pop.NEURON] + size]
+        history = state.history[:, row[Pop.HISTORY] : row[Pop.HISTORY] + slots * size]
+        lengths = state.lengths[:, row[Pop.LENGTHS] : row[Pop.LENGTHS] + slots]
+        if np.any(held < 0) or (row[Pop.DAYS] == 0 and np.any((held > 0) & (held < FOREVER))):
+            return f"held of population {name!r} must be steps of refractoriness"
+        for what, values, bound in (("history", history, size - 1), ("lengths", lengths, size)):
+            if np.any((values < 0) | (values > bound)):
+                return f"{what} of population {name!r} must lie within 0 and {bound}"
+    return None
