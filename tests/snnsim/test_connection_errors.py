@@ -153,6 +153,8 @@ REFUSED: list[tuple[str, Callable[[], Any], tuple[str, ...]]] = [
     ("normal no number", lambda: Normal(None, 1.0), ("Normal", "number")),
     ("lognormal sigma", lambda: Lognormal(0.0, -0.1), ("Lognormal", "sigma at least 0", "-0.1")),
     ("lognormal mu", lambda: Lognormal(math.nan, 1.0), ("Lognormal", "mu must be finite", "nan")),
+    ("lognormal low", lambda: Lognormal(0.0, 1.0, low=-1.0), ("Lognormal", "low must be at least 0", "-1")),
+    ("lognormal bounds", lambda: Lognormal(0.0, 1.0, low=2.0, high=2.0), ("Lognormal", "low must be below high", "2")),
     ("lognormal no number", lambda: Lognormal("a", 1.0), ("Lognormal", "number")),
 ]  # fmt: skip
 

@@ -85,6 +85,25 @@ def test_a_normal_is_clipped_where_it_says() -> None:
         assert abs(share - probability) < 5 * math.sqrt(probability * (1 - probability) / N)
 
 
+def test_a_lognormal_is_clipped_where_it_says() -> None:
+    values = Lognormal(0.2, 0.9, low=0.8, high=2.0).draw(N, 3, 0, 1)
+    assert np.array_equal(values, np.clip(Lognormal(0.2, 0.9).draw(N, 3, 0, 1), 0.8, 2.0))
+    assert 0.01 < (values == 0.8).mean() < (values < 2.0).mean() < 0.99
+
+
+@pytest.mark.parametrize("distribution", [
+    Uniform(-1.0, 3.0), Normal(2.0, 0.7), Normal(0.0, 1.0, low=-0.5, high=2.5), Lognormal(0.3, 0.6),
+    Lognormal(0.0, 1.0, low=1.0, high=1.5),
+], ids=str)  # fmt: skip
+def test_cumulative_probabilities_are_those_of_what_is_drawn(distribution: Any) -> None:
+    values = distribution.draw(N, 5, 0, 1)
+    low, high = distribution.range()
+    assert low <= values.min() < values.max() <= high
+    for x in np.linspace(-1.5, 4.0, 23):
+        p = float(distribution.cumulative(np.array([x]))[0])
+        assert abs((values <= x).mean() - p) <= 5 * math.sqrt(p * (1 - p) / N)
+
+
 def test_without_spread_all_values_are_the_same() -> None:
     assert (Normal(-1.5, 0.0).draw(50, 0, 0, 1) == -1.5).all()
     np.testing.assert_allclose(Lognormal(2.0, 0.0).draw(50, 0, 0, 1), math.exp(2.0), rtol=1e-15)
