@@ -22,6 +22,7 @@ from ._errors import AnnError, DatasetError, NetworkError, ResultsError, Simulat
 from .connections import Convolution, Dense, Sparse
 from .conversion import convert
 from .distributions import Lognormal, Normal, Uniform
+from .event_train import EventTrain
 from .network import Network, Population, Projection, Slice
 from .results import Operations, Result
 from .rules import AllToAll, FixedInDegree, FixedOutDegree, FixedProbability, FixedTotalNumber, OneToOne
@@ -41,6 +42,7 @@ __all__ = [
     "DatasetError",
     "Delta",
     "Dense",
+    "EventTrain",
     "ExponentialCurrent",
     "FixedInDegree",
     "FixedOutDegree",

@@ -17,6 +17,7 @@ from .backend import Backend, Counters, Stretch, Trains
 from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
+from .event_method import EventSimulator
 from .network import Network, Population
 from .results import Operations, Result
 from .spikes import SpikeTrain
@@ -35,6 +36,8 @@ class Simulator:
     precision : "float32" or "float64"
     backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
     threads : at least 1, by default one per core; it changes no result
+    method : "grid", or "event": no time grid, exact spike times, a cost that grows with events alone; in float64 on one core, for the
+        models, receptors and connections that :mod:`snnsim.event_method` names
 
     Raises NetworkError or SimulationError for values out of bounds.
     """
@@ -47,11 +50,23 @@ class Simulator:
         precision: str = "float64",
         backend: str = "auto",
         threads: int | None = None,
+        method: str = "grid",
     ) -> None:
+        if method not in ("grid", "event"):
+            raise SimulationError(f"Simulator.method must be 'grid' or 'event', got {method!r}")
         if backend not in ("auto", "cpu", "brian2"):
             raise SimulationError(f"Simulator.backend must be 'auto', 'cpu' or 'brian2', got {backend!r}")
         if threads is not None:
             threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
+        self._event: EventSimulator | None = None
+        if method == "event":
+            if backend not in ("auto", "cpu") or precision != "float64":
+                raise SimulationError(
+                    f"Simulator: the event method runs on the cpu in float64, got backend {backend!r} and {precision!r}"
+                )
+            self._event = EventSimulator(net, copies=copies)
+            self.copies = self._event.copies
+            return
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
         self._compiled: CompiledNetwork = compile_network(net, precision)
         self._backend: Backend = (
@@ -62,28 +77,36 @@ class Simulator:
     @property
     def network(self) -> Network:
         """The description as it was when the simulator was made."""
+        if self._event is not None:
+            return self._event.network
         return self._compiled.network
 
     @property
     def backend(self) -> str:
         """The name of the backend that runs."""
+        if self._event is not None:
+            return self._event.backend
         return self._backend.name
 
     @property
     def step(self) -> int:
         """The number of steps simulated since the last reset."""
+        if self._event is not None:
+            return self._event.step
         return self._step
 
     @property
     def time(self) -> float:
         """The time simulated since the last reset, in ms."""
-        return self._step * self.network.dt
+        return self.step * self.network.dt
 
     def reset(self, *, first_sample: int = 0, seed: int | None = None) -> None:
         """Put every copy back to its initial state and to time 0.
 
         ``first_sample`` numbers the random streams of the copies; ``seed`` replaces the network's until the next reset.
         """
+        if self._event is not None:
+            return self._event.reset(first_sample=first_sample, seed=seed)
         seed = self.network.seed if seed is None else seed
         self._seed = whole_number("Simulator.reset: seed", seed, 0, 2**64 - 1, SimulationError)
         self._first_sample = whole_number("Simulator.reset: first_sample", first_sample, 0, 2**32 - 1, SimulationError)
@@ -96,6 +119,8 @@ class Simulator:
 
         Raises SimulationError where the file cannot be written (none is left then) or a run was interrupted.
         """
+        if self._event is not None:
+            return self._event.save(path)
         self._refuse_interrupted("save")
         if not self._backend.continues:
             raise SimulationError(f"save: the {self.backend} backend keeps no state")
@@ -107,11 +132,24 @@ class Simulator:
 
         Raises SimulationError where the file is not such a state; the simulator is then as before.
         """
+        if self._event is not None:
+            return self._event.load(path)
         if not self._backend.continues:
             raise SimulationError(f"load: the {self.backend} backend keeps no state")
         self._state, numbers = load_state(path, self._compiled, self.copies)
         self._step, self._seed, self._first_sample = (numbers[key] for key in ("step", "seed", "first_sample"))
         self._interrupted = False
+
+    def state(self, population: str, variable: str) -> NDArray[np.float64]:
+        """Return a state variable such as "v" as it is now, shape (copies, neurons). The event method alone has it; others record.
+
+        Raises SimulationError where there is no such population or variable.
+        """
+        if self._event is None:
+            raise SimulationError(
+                f"state: only the event method has it; record={{{population!r}: [{variable!r}]}} in a run"
+            )
+        return self._event.state(population, variable)
 
     def _refuse_interrupted(self, what: str) -> None:
         if self._interrupted:
@@ -137,6 +175,8 @@ class Simulator:
 
         Raises SimulationError where something does not fit; the state is then as before.
         """
+        if self._event is not None:
+            return self._event.run(duration, inputs=inputs, record=record, progress=progress)
         self._refuse_interrupted("run")
         steps = steps_of("run: duration", duration, self.network.dt, SimulationError)
         first, last = self._step, self._step + steps

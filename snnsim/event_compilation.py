@@ -1,0 +1,240 @@
+"""From a network description to the arrays that the event method runs on."""
+
+import dataclasses
+import hashlib
+import math
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from snnsim_kernels.event_layout import EventNetwork, EventState, Kind, RowColumn
+from snnsim_kernels.event_layout import NeuronColumn as Neuron
+from snnsim_kernels.event_layout import ParameterColumn as Par
+from snnsim_models import IF, LIF, Delta, ExponentialCurrent, Poisson, Receptor, SpikeArray, StepCurrent
+
+from ._errors import NetworkError
+from .connections import Dense, Sparse
+from .network import Network, Population, Projection
+
+__all__ = ["CompiledEvents", "compile_events"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CompiledEvents:
+    """The arrays of a network."""
+
+    network: Network
+    """The description as it was when it was compiled."""
+    arrays: EventNetwork
+    initial: NDArray[np.float64]
+    """The state of the neurons at 0 ms (neurons, columns)."""
+
+    @property
+    def starts(self) -> dict[str, int]:
+        """The number of the first neuron of each population."""
+        return _starts(self.network)
+
+    @property
+    def most_currents(self) -> int:
+        """The largest number of exponential receptors of a neuron."""
+        return self.initial.shape[1] - Neuron.CURRENTS
+
+    @cached_property
+    def most_blocks(self) -> int:
+        """The largest number of distinct delays of a source."""
+        return int(np.diff(self.arrays.block_of).max(initial=0))
+
+    def state(self) -> EventState:
+        """Return the state of a copy at 0 ms, no timer set."""
+        n_delays = len(self.arrays.delays)
+        timers = len(self.initial) + n_delays + 1
+        empty = np.zeros(0, np.int32)
+        return EventState(
+            neurons=self.initial.copy(),
+            timer_time=np.zeros(timers),
+            timer_number=np.zeros(timers, np.int32),
+            timer_place=np.full(timers, -1, np.int32),
+            first=np.full(n_delays, -1, np.int32),
+            last=np.full(n_delays, -1, np.int32),
+            counts=np.array([0, -1, 0], np.int64),
+            pending_time=np.zeros(0),
+            pending_block=empty,
+            pending_after=empty.copy(),
+        )
+
+    def column(self, population: Population, variable: str) -> int:
+        """Return the state column of a variable of ``population.model.states``."""
+        model = population.model
+        if variable in model.STATES:
+            return int(Neuron.I) if variable == "i" else int(Neuron.V)
+        return int(Neuron.CURRENTS) + [f"{name}.i" for name in model.dynamic_receptors].index(variable)
+
+    @cached_property
+    def digest(self) -> str:
+        """What tells this network from any other."""
+        digest = hashlib.sha256(f"{self.network.dt!r} {list(self.network.populations)}".encode())
+        for name, array in (*self.arrays._asdict().items(), ("initial", self.initial)):
+            digest.update(f"{name} {array.dtype} {array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def compile_events(network: Network) -> CompiledEvents:
+    """Compile a network for the event method.
+
+    Raises NetworkError where it has no population, or holds what has no closed form between events: the message names it.
+    """
+    if not network.populations:
+        raise NetworkError("the network has no population")
+    network = network.snapshot()
+    most = max(len(_taus(population)) for population in network.populations.values())
+    rows, parameters, row_of, initial = [], [], [], []
+    for index, population in enumerate(network.populations.values()):
+        table = _parameters(population, most)
+        row = [0] * RowColumn.COUNT
+        row[RowColumn.KIND], row[RowColumn.CURRENTS] = _kind(population), len(_taus(population))
+        row[RowColumn.POPULATION] = index
+        first = sum(map(len, parameters))
+        own = population.size if len(table) > 1 else 0
+        row_of.append(np.arange(first, first + own) if own else np.full(population.size, first))
+        rows += [row] * len(table)
+        parameters.append(table)
+        initial.append(_initial(population, most))
+    return CompiledEvents(
+        network,
+        EventNetwork(
+            np.concatenate(row_of).astype(np.int32),
+            np.concatenate(parameters),
+            np.array(rows, dtype=np.int64),
+            **_synapses(network),
+        ),
+        np.concatenate(initial),
+    )
+
+
+def _starts(network: Network) -> dict[str, int]:
+    sizes = [len(population) for population in network.populations.values()]
+    return dict(zip(network.populations, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+
+
+def _refuse(population: Population, what: str) -> NetworkError:
+    model = type(population.model).__name__
+    return NetworkError(f"the event method cannot run population {population.name!r} ({model}): {what}")
+
+
+def _kind(population: Population) -> Kind:
+    """Return the kind of a population's neurons. Raises NetworkError where the event method has none."""
+    model = population.model
+    kinds = {SpikeArray: Kind.GIVEN, Poisson: Kind.POISSON, LIF: Kind.LEAKY, IF: Kind.PERFECT}
+    if type(model) not in kinds:
+        raise _refuse(population, "it knows LIF, IF, Poisson and SpikeArray")
+    if population.active != (0.0, math.inf):
+        raise _refuse(population, "it must be active all the time")
+    if isinstance(model, IF) and np.any(np.asarray(model.t_open) > 0):
+        raise _refuse(population, "IF.t_open must be 0 ms")
+    for name, receptor in model.receptor_map.items():
+        if type(receptor) not in (Delta, StepCurrent, ExponentialCurrent):
+            raise _refuse(
+                population,
+                f"its receptor {name!r} is {type(receptor).__name__}, and only the potential under Delta, "
+                "StepCurrent and ExponentialCurrent is solved for",
+            )
+    return kinds[type(model)]
+
+
+def _taus(population: Population) -> list[Any]:
+    """Return the time constants of the exponential receptors."""
+    return [
+        receptor.tau for receptor in population.model.receptor_map.values() if isinstance(receptor, ExponentialCurrent)
+    ]
+
+
+def _parameters(population: Population, most: int) -> NDArray[np.float64]:
+    """Return the parameters (1 or neurons, columns): one row where all neurons share it."""
+    model = population.model
+    _kind(population)
+    values: dict[int, Any] = {}
+    if isinstance(model, Poisson):
+        values = {Par.REST: np.asarray(model.rate) / 1000.0}
+    elif isinstance(model, IF):
+        values = {Par.REST: model.bias}
+    elif isinstance(model, LIF):
+        values = {Par.TAU_M: model.tau_m, Par.REST: model.v_rest, Par.R_M: model.r_m, Par.T_REF: model.t_ref}
+    if isinstance(model, IF | LIF):
+        values |= {Par.THRESHOLD: model.v_threshold, Par.RESET: model.v_reset, Par.SOFT: float(model.reset == "soft")}
+    values |= {Par.TAUS + k: tau for k, tau in enumerate(_taus(population))}
+    table = np.zeros((population.size if model.population_size else 1, Par.TAUS + most))
+    for column, value in values.items():
+        table[:, column] = value
+    return table
+
+
+def _initial(population: Population, most: int) -> NDArray[np.float64]:
+    """Return the state of the neurons at 0 ms (neurons, columns)."""
+    state = np.zeros((population.size, Neuron.CURRENTS + most))
+    model = population.model
+    state[:, Neuron.V] = model.v_initial if isinstance(model, IF | LIF) else 1.0  # a Poisson source: its value
+    state[:, Neuron.RELEASE] = -math.inf
+    state[:, Neuron.DUE] = math.inf
+    return state
+
+
+def _column(receptors: dict[str, Receptor], name: str) -> int:
+    """Return the state column to which a spike at the receptor ``name`` adds its weight."""
+    if isinstance(receptors[name], ExponentialCurrent):
+        exponential = [key for key, receptor in receptors.items() if isinstance(receptor, ExponentialCurrent)]
+        return int(Neuron.CURRENTS) + exponential.index(name)
+    return int(Neuron.V if isinstance(receptors[name], Delta) else Neuron.I)
+
+
+def _edges(projection: Projection, starts: dict[str, int]) -> Iterator[NDArray[Any]]:
+    """Yield sources, targets, weights and delays (ms) of the synapses of a projection; numbers are those of the network."""
+    connection = projection.connection
+    if isinstance(connection, Dense):
+        sources, targets = np.nonzero(connection.weights)
+        weights, delays = connection.weights[sources, targets], None
+    elif isinstance(connection, Sparse):
+        sources = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
+        targets, weights, delays = connection.targets.astype(np.int64), connection.weights, connection.delays
+    else:
+        raise NetworkError(
+            f"the event method cannot run projection {projection.name}: its connection is "
+            f"{type(connection).__name__}, it knows Dense and Sparse"
+        )
+    yield sources + (starts[projection.source.population.name] + projection.source.start)
+    yield targets + (starts[projection.target.population.name] + projection.target.start)
+    yield weights
+    yield np.full(len(weights), projection.delay) if delays is None else delays
+
+
+def _synapses(network: Network) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an EventNetwork that hold its synapses."""
+    starts, projections = _starts(network), network.projections
+    parts = [list(_edges(projection, starts)) for projection in projections]
+    empty = [np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)]
+    sources, targets, weights, times = (np.concatenate(arrays) for arrays in zip(empty, *parts, strict=True))
+    numbers = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+    delays, delay = np.unique(times, return_inverse=True)
+    n_delays, n_projections = max(len(delays), 1), max(len(parts), 1)
+    if network.n_neurons * n_delays * n_projections >= 2**63:
+        raise NetworkError("the event method: too many neurons, delays and projections to number their combinations")
+    key = (sources * n_delays + delay) * n_projections + numbers
+    order = np.argsort(key, kind="stable")
+    segments, synapse_of = np.unique(key[order], return_index=True)
+    blocks, segment_of = np.unique(segments // n_projections, return_index=True)
+    if max(len(blocks), network.n_neurons + len(delays) + 1) >= 2**31:
+        raise NetworkError("the event method: more than 2**31 - 1 neurons, or pairs of a neuron and a delay")
+    return {
+        "block_of": np.searchsorted(blocks // n_delays, np.arange(network.n_neurons + 1)).astype(np.int64),
+        "delay_of": (blocks % n_delays).astype(np.int32),
+        "segment_of": np.append(segment_of, len(segments)).astype(np.int64),
+        "projection_of": (segments % n_projections).astype(np.int32),
+        "synapse_of": np.append(synapse_of, len(key)).astype(np.int64),
+        "receives": np.array(
+            [_column(dict(p.target.population.model.receptor_map), p.receptor) for p in projections], dtype=np.int64
+        ),
+        "delays": delays,
+        "targets": targets[order].astype(np.int32),
+        "weights": weights[order],
+    }
