@@ -39,7 +39,7 @@ class CompiledEvents:
     @property
     def most_currents(self) -> int:
         """The largest number of exponential receptors of a neuron."""
-        return self.initial.shape[1] - Neuron.CURRENTS
+        return int(self.initial.shape[1] - Neuron.CURRENTS)
 
     @cached_property
     def most_blocks(self) -> int:
@@ -89,15 +89,19 @@ def compile_events(network: Network) -> CompiledEvents:
         raise NetworkError("the network has no population")
     network = network.snapshot()
     most = max(len(_taus(population)) for population in network.populations.values())
-    rows, parameters, row_of, initial = [], [], [], []
+    rows: list[list[int]] = []
+    parameters: list[NDArray[np.float64]] = []
+    row_of: list[NDArray[np.int64]] = []
+    initial: list[NDArray[np.float64]] = []
+    first = 0
     for index, population in enumerate(network.populations.values()):
         table = _parameters(population, most)
         row = [0] * RowColumn.COUNT
         row[RowColumn.KIND], row[RowColumn.CURRENTS] = _kind(population), len(_taus(population))
         row[RowColumn.POPULATION] = index
-        first = sum(map(len, parameters))
         own = population.size if len(table) > 1 else 0
         row_of.append(np.arange(first, first + own) if own else np.full(population.size, first))
+        first += len(table)
         rows += [row] * len(table)
         parameters.append(table)
         initial.append(_initial(population, most))

@@ -135,21 +135,24 @@ class EventSimulator:
             raise SimulationError(
                 f"{path}: the state of {arrays.get('copies')} copies, the simulator has {self.copies}"
             )
-        fresh = self._compiled.state()._asdict()
-        states = []
-        for copy in range(self.copies):
-            found = {name: arrays.get(f"{copy}.{name}") for name in fresh}
-            for name, expected in fresh.items():
-                array, grows = found[name], name.startswith("pending")
-                fits = array is not None and array.dtype == expected.dtype and array.ndim == expected.ndim
-                if not fits or (array.shape != (found["pending_time"].shape if grows else expected.shape)):
-                    raise SimulationError(f"{path}: {name} of copy {copy} does not fit the network")
-            state = EventState(**{name: np.ascontiguousarray(array) for name, array in found.items()})
-            self._check_queue(path, state)
-            states.append(state)
+        states = [self._restored(path, copy, arrays) for copy in range(self.copies)]
         self._states = states
         self._step, self._seed, self._first_sample = (int(arrays[key]) for key in ("step", "seed", "first_sample"))
         self._interrupted = False
+
+    def _restored(self, path: str | os.PathLike[str], copy: int, arrays: dict[str, Any]) -> EventState:
+        """Return the state of a copy among the arrays of a file. Raises SimulationError where it is not whole."""
+        found = {}
+        for name, expected in self._compiled.state()._asdict().items():
+            array = np.ascontiguousarray(arrays.get(f"{copy}.{name}", expected[:0]))
+            wanted = found["pending_time"].shape if name in ("pending_block", "pending_after") else expected.shape
+            grows = name == "pending_time" and array.ndim == 1
+            if array.dtype != expected.dtype or not (grows or array.shape == wanted):
+                raise SimulationError(f"{path}: {name} of copy {copy} does not fit the network")
+            found[name] = array
+        state = EventState(**found)
+        self._check_queue(path, state)
+        return state
 
     def _check_queue(self, path: str | os.PathLike[str], state: EventState) -> None:
         """Raise SimulationError where a queue points beyond its arrays, which compiled code would follow."""
@@ -355,13 +358,13 @@ class EventSimulator:
             )
         dt = self.network.dt
         if isinstance(train, EventTrain) or train.dt != dt:
-            times = first * dt + (train.times - train.start * train.dt)
+            times: NDArray[np.float64] = first * dt + (train.times - train.start * train.dt)
         else:
-            times = (train.steps - train.start + first) * dt  # as in one long run, to the bit
+            times = (train.steps - train.start + first).astype(np.float64) * dt  # as in one long run, to the bit
         late = int(np.count_nonzero(times + COINCIDENCE >= last * dt))
         if late:
             raise SimulationError(f"inputs: the train for {name!r} has {late} spikes after the end of the run")
-        return np.asarray(times, dtype=np.float64)
+        return times
 
     def _train(self, name: str, logs: list[_Spikes], first: int, last: int) -> EventTrain:
         start, size = self._compiled.starts[name], len(self.network.populations[name])

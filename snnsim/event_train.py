@@ -116,4 +116,4 @@ class EventTrain(SpikeTrain):
         """Two trains are equal when they hold the same spikes, at exactly the same times, of as many neurons and copies."""
         return isinstance(other, EventTrain) and super().__eq__(other) and np.array_equal(self.exact, other.exact)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None

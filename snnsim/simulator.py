@@ -36,8 +36,8 @@ class Simulator:
     precision : "float32" or "float64"
     backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
     threads : at least 1, by default one per core; it changes no result
-    method : "grid", or "event": no time grid, exact spike times, a cost that grows with events alone; in float64 on one core, for the
-        models, receptors and connections that :mod:`snnsim.event_method` names
+    method : "grid", or "event": no time grid, exact spike times, a cost that grows with events alone; in float64 on one core, for
+        the models, receptors and connections that :mod:`snnsim.event_method` names
 
     Raises NetworkError or SimulationError for values out of bounds.
     """

@@ -10,8 +10,8 @@ Events are taken in the order of time, instant by instant. All events within COI
 Timers that are due at the same time come in the order of their numbers (neurons, then delays from the shortest, then input), spikes
 that wait for the same delay in the order in which they were fired, neurons fire in the order in which they were reached.
 
-With a hard reset, what reaches v of a neuron in the instant of its spike is discarded; with a soft one a neuron fires as often as its
-potential allows. A chain without delay that never ends is told after MOST_ROUNDS.
+With a hard reset, what reaches v of a neuron in the instant of its spike is discarded; with a soft one a neuron fires as often as
+its potential allows. A chain without delay that never ends is told after MOST_ROUNDS.
 """
 
 from typing import Any, NamedTuple

@@ -71,8 +71,8 @@ def next_spike(
 ) -> Any:  # fmt: skip
     """Return when neuron n will fire (ms) if nothing arrives, ``inf`` for never, and whether this is exact.
 
-    Where a crossing under decaying currents would have to be searched for, it is so only if ``solve``; else the time returned is one
-    before which the neuron will not fire. ``scratch`` has room for k numbers.
+    A crossing under decaying currents is searched for only if ``solve``; else the time returned is one before which the neuron will
+    not fire. ``scratch`` has room for k numbers.
     """
     then = neurons[n, _LAST]
     start = max(then, neurons[n, _RELEASE])

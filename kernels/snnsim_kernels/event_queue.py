@@ -1,8 +1,8 @@
 """The queue of the event method: a heap of timers, and lists of spikes under way.
 
-A timer is something that has at most one next time: a neuron (when it will fire), a delay (when the first of the spikes that wait for
-it arrives), the input of the run. Each has a number of its own; the heap holds (time, number), four children to a node, and knows
-where each number stands, so that a time can be changed. Equal times come in the order of the numbers.
+A timer is something that has at most one next time: a neuron (when it will fire), a delay (when the first of the spikes that wait
+for it arrives), the input of the run. Each has a number of its own; the heap holds (time, number), four children to a node, and
+knows where each number stands, so that a time can be changed. Equal times come in the order of the numbers.
 
 Spikes that wait for the same delay arrive in the order in which they were fired, so they need no heap: they form a linked list, and
 only its first spike has a timer. A spike costs one entry per distinct delay of its synapses, however many these are.

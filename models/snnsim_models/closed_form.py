@@ -122,7 +122,7 @@ def first_crossing(
 def _solve(
     v: Any, v_inf: Any, tau_m: Any, r_m: Any, threshold: Any, currents: Any, taus: Any, low: Any, high: Any, below: Any, above: Any
 ) -> Any:  # fmt: skip
-    """Return where v - threshold, ``below`` (at most 0) at ``low`` and ``above`` (positive) at ``high``, is 0: Newton, bracketed."""
+    """Return where v - threshold, ``below`` (at most 0) at ``low`` and ``above`` (over 0) at ``high``, is 0: Newton, bracketed."""
     h = low - below * (high - low) / (above - below)
     for _ in range(200):
         x = relax(v, v_inf, tau_m, h) + drive(currents, taus, r_m, tau_m, h) - threshold
