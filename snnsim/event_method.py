@@ -31,7 +31,7 @@ from snnsim_models import IF, LIF, SpikeArray
 
 from ._checks import real_array, steps_of, whole_number
 from ._errors import SimulationError
-from .event_compilation import CompiledEvents, compile_events
+from .event_compilation import CompiledEvents, compile_events, on_cache_lines
 from .event_train import EventTrain
 from .network import Network, Population
 from .results import Operations, Result
@@ -142,7 +142,7 @@ class EventSimulator:
 
     def _restored(self, path: str | os.PathLike[str], copy: int, arrays: dict[str, Any]) -> EventState:
         """Return the state of a copy among the arrays of a file. Raises SimulationError where it is not whole."""
-        found = {}
+        found: dict[str, NDArray[Any]] = {}
         for name, expected in self._compiled.state()._asdict().items():
             array = np.ascontiguousarray(arrays.get(f"{copy}.{name}", expected[:0]))
             wanted = found["pending_time"].shape if name in ("pending_block", "pending_after") else expected.shape
@@ -150,13 +150,14 @@ class EventSimulator:
             if array.dtype != expected.dtype or not (grows or array.shape == wanted):
                 raise SimulationError(f"{path}: {name} of copy {copy} does not fit the network")
             found[name] = array
+        found["neurons"] = on_cache_lines(found["neurons"])
         state = EventState(**found)
         self._check_queue(path, state)
         return state
 
     def _check_queue(self, path: str | os.PathLike[str], state: EventState) -> None:
         """Raise SimulationError where a queue points beyond its arrays, which compiled code would follow."""
-        entries, blocks = len(state.pending_time), len(self._compiled.arrays.delay_of)
+        entries, blocks = len(state.pending_time), len(self._compiled.arrays.blocks) - 1
         used = state.counts[USED]
         sound = 0 <= used <= entries and -1 <= state.counts[FREE] < max(used, 1)
         sound = sound and 0 <= state.counts[HEAP] <= len(state.timer_time)
@@ -340,7 +341,7 @@ class EventSimulator:
         for lists in given:
             times = np.concatenate([np.zeros(0), *(part[0] for part in lists)])
             neurons = np.concatenate([np.zeros(0, np.int32), *(part[1] for part in lists)])
-            order = np.lexsort((neurons, times))
+            order = np.argsort(times, kind="stable")  # fast where it is sorted, as every train is
             trains.append((times[order], neurons[order]))
         return values, trains
 

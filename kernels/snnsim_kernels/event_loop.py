@@ -45,12 +45,12 @@ MOST_ROUNDS = 100_000
 """Rounds of one instant after which it is taken for endless."""
 
 _V, _I, _LAST, _DUE = int(NeuronColumn.V), int(NeuronColumn.I), int(NeuronColumn.LAST), int(NeuronColumn.DUE)
-_SOLVED, _MARK = int(NeuronColumn.SOLVED), int(NeuronColumn.MARK)
+_SOLVED, _MARK, _ROW = int(NeuronColumn.SOLVED), int(NeuronColumn.MARK), int(NeuronColumn.ROW)
 _REST, _THRESHOLD = int(ParameterColumn.REST), int(ParameterColumn.THRESHOLD)
 _KIND, _CURRENTS, _POPULATION = int(RowColumn.KIND), int(RowColumn.CURRENTS), int(RowColumn.POPULATION)
 _RECORD = int(RowColumn.RECORD)
 _GIVEN, _POISSON = int(Kind.GIVEN), int(Kind.POISSON)
-_ARRIVED, _CROSSED = 1.0, 2.0
+_ARRIVED, _CROSSED, _LISTED = 1.0, 2.0, 3.0
 _BETWEEN, _GATHER, _FIRE = 0, 1, 2
 
 
@@ -74,13 +74,13 @@ class Place(NamedTuple):
 def _send(net: Any, state: Any, n: Any, t: Any) -> None:
     """Put the spike of neuron n at t (ms) under way, once per distinct delay."""
     for block in range(net.block_of[n], net.block_of[n + 1]):
-        delay = net.delay_of[block]
+        delay = net.blocks[block, 1]
         arrival = t + net.delays[delay]
         if append(
             state.pending_time, state.pending_block, state.pending_after, state.counts, state.first, state.last,
             delay, arrival, block,
         ):  # fmt: skip
-            number = net.row_of.size + delay
+            number = state.neurons.shape[0] + delay
             set_timer(state.timer_time, state.timer_number, state.timer_place, state.counts, number, arrival)
 
 
@@ -99,22 +99,25 @@ def _deliver(
     Returns (neurons listed, synaptic events).
     """
     delivered = 0
-    for segment in range(net.segment_of[block], net.segment_of[block + 1]):
-        projection = net.projection_of[segment]
-        begin, end, column = net.synapse_of[segment], net.synapse_of[segment + 1], net.receives[projection]
+    for segment in range(net.blocks[block, 0], net.blocks[block + 1, 0]):
+        begin, projection, end = net.segments[segment, 0], net.segments[segment, 1], net.segments[segment + 1, 0]
+        column = net.receives[projection]
         events[projection] += end - begin
         delivered += end - begin
+        # A loop of its own: its reads do not depend on each other, so the processor waits for all of them at once.
         for synapse in range(begin, end):
             n = net.targets[synapse]
-            row = net.row_of[n]
-            mark = neurons[n, _MARK]
-            if mark != _ARRIVED:
+            if neurons[n, _MARK] == 0:
+                neurons[n, _MARK] = _LISTED
+                touched[n_touched] = n
+                n_touched += 1
+        for synapse in range(begin, end):
+            n = net.targets[synapse]
+            row = np.int64(neurons[n, _ROW])
+            if neurons[n, _MARK] != _ARRIVED:
                 bring(neurons, n, net.parameters, row, net.rows[row, _KIND], net.rows[row, _CURRENTS], now)
                 updates[net.rows[row, _POPULATION]] += 1
                 neurons[n, _MARK] = _ARRIVED
-                if mark == 0:
-                    touched[n_touched] = n
-                    n_touched += 1
             if column != _V or not discards(neurons, n, net.parameters, row, now):
                 neurons[n, column] += net.weights[synapse]
     return n_touched, delivered
@@ -123,7 +126,7 @@ def _deliver(
 @jit_unmanaged
 def _predict(net: Any, state: Any, n: Any, scratch: Any, solve: Any) -> Any:
     """Work out when neuron n will fire, or, unless ``solve``, a time before which it will not, and return it."""
-    row = net.row_of[n]
+    row = np.int64(state.neurons[n, _ROW])
     kind, k = net.rows[row, _KIND], net.rows[row, _CURRENTS]
     due, solved = next_spike(state.neurons, n, net.parameters, row, kind, k, scratch, solve)
     state.neurons[n, _DUE], state.neurons[n, _SOLVED] = due, 1.0 if solved else 0.0
@@ -166,7 +169,7 @@ def _choose(net: Any, neurons: Any, touched: Any, n_touched: Any, firing: Any, u
     n_firing = 0
     for q in range(n_touched):
         n = touched[q]
-        row = net.row_of[n]
+        row = np.int64(neurons[n, _ROW])
         crossed = neurons[n, _MARK] == _CROSSED
         neurons[n, _MARK] = 0
         if crossed:
@@ -183,15 +186,15 @@ def _choose(net: Any, neurons: Any, touched: Any, n_touched: Any, firing: Any, u
 @jit_unmanaged
 def _redraw(net: Any, state: Any, n: Any, now: Any, seed: Any, sample: Any) -> None:
     """Draw the next spike of a Poisson source from ``now`` on."""
-    due = now + draw_interval(state.neurons, n, net.parameters[net.row_of[n], _REST], seed, sample)
+    due = now + draw_interval(state.neurons, n, net.parameters[np.int64(state.neurons[n, _ROW]), _REST], seed, sample)
     state.neurons[n, _DUE], state.neurons[n, _SOLVED] = due, 1.0
     _move_timer(state, n, due)
 
 
 @jit_unmanaged
 def _start(net: Any, state: Any, scratch: Any, seed: Any, sample: Any) -> None:
-    for n in range(net.row_of.size):
-        kind = net.rows[net.row_of[n], _KIND]
+    for n in range(state.neurons.shape[0]):
+        kind = net.rows[np.int64(state.neurons[n, _ROW]), _KIND]
         if kind == _POISSON:
             _redraw(net, state, n, 0.0, seed, sample)
         elif kind != _GIVEN:
@@ -201,7 +204,7 @@ def _start(net: Any, state: Any, scratch: Any, seed: Any, sample: Any) -> None:
 @jit_unmanaged
 def _bring_all(net: Any, neurons: Any, first: Any, last: Any, now: Any) -> None:
     for n in range(first, last):
-        row = net.row_of[n]
+        row = np.int64(neurons[n, _ROW])
         if net.rows[row, _KIND] > _POISSON:
             bring(neurons, n, net.parameters, row, net.rows[row, _KIND], net.rows[row, _CURRENTS], now)
 
@@ -211,7 +214,7 @@ def _set_values(net: Any, state: Any, scratch: Any, first: Any, values: Any, now
     _bring_all(net, state.neurons, first, first + values.size, now)
     for j in range(values.size):
         n = first + j
-        if net.rows[net.row_of[n], _KIND] == _POISSON:
+        if net.rows[np.int64(state.neurons[n, _ROW]), _KIND] == _POISSON:
             state.neurons[n, _V] = values[j]
             _redraw(net, state, n, now, seed, sample)  # an exponential interval has no memory
         else:
@@ -249,7 +252,7 @@ def _advance(
 ) -> Any:  # fmt: skip
     neurons, counts = state.neurons, state.counts
     time, number, place = state.timer_time, state.timer_number, state.timer_place
-    n_neurons, the_input, work = net.row_of.size, net.row_of.size + net.delays.size, 0
+    n_neurons, the_input, work = neurons.shape[0], neurons.shape[0] + net.delays.size, 0
     most_pending = state.pending_time.size - most_blocks
     stage, n_touched, n_firing, q = at.numbers[0], at.numbers[1], at.numbers[2], at.numbers[3]
     rounds, logged, cursor = at.numbers[4], at.numbers[5], at.numbers[6]
@@ -295,7 +298,7 @@ def _advance(
                         set_timer(time, number, place, counts, who, input_times[cursor])
                     else:
                         drop_timer(time, number, place, counts, who)
-                row = net.row_of[n]
+                row = np.int64(neurons[n, _ROW])
                 if net.rows[row, _KIND] <= _POISSON:
                     population = net.rows[row, _POPULATION]
                     if net.rows[row, _KIND] == _POISSON:
@@ -320,7 +323,7 @@ def _advance(
                 end = FULL
                 break
             n = np.int64(firing[q])
-            row = net.row_of[n]
+            row = np.int64(neurons[n, _ROW])
             fired[net.rows[row, _POPULATION]] += 1
             if net.rows[row, _RECORD]:
                 logged = _log(log, logged, neurons[n, _LAST], n)
