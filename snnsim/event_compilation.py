@@ -5,7 +5,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ class CompiledEvents:
     arrays: EventNetwork
     initial: NDArray[np.float64]
     """The state of the neurons at 0 ms (neurons, columns)."""
+    most_blocks: int
+    """The largest number of distinct delays of a source."""
 
     @property
     def starts(self) -> dict[str, int]:
@@ -43,16 +45,10 @@ class CompiledEvents:
         """The largest number of exponential receptors of a neuron."""
         return int(self.initial.shape[1] - Neuron.CURRENTS)
 
-    @cached_property
-    def most_blocks(self) -> int:
-        """The largest number of distinct delays of a source."""
-        return int(np.diff(self.arrays.block_of).max(initial=0))
-
     def state(self) -> EventState:
         """Return the state of a copy at 0 ms, no timer set."""
         n_delays = len(self.arrays.delays)
         timers = len(self.initial) + n_delays + 1
-        empty = np.zeros(0, np.int32)
         return EventState(
             neurons=on_cache_lines(self.initial),
             timer_time=np.zeros(timers),
@@ -62,8 +58,8 @@ class CompiledEvents:
             last=np.full(n_delays, -1, np.int32),
             counts=np.array([0, -1, 0], np.int64),
             pending_time=np.zeros(0),
-            pending_block=empty,
-            pending_after=empty.copy(),
+            pending_block=np.zeros(0, np.int64),
+            pending_after=np.zeros(0, np.int32),
         )
 
     def column(self, population: Population, variable: str) -> int:
@@ -106,15 +102,16 @@ def compile_events(network: Network) -> CompiledEvents:
         state[:, Neuron.ROW] = first + np.arange(population.size) % len(table)
         first += len(table)
         initial.append(state)
-    return CompiledEvents(
-        network,
-        EventNetwork(
-            np.concatenate(parameters),
-            np.array(rows, dtype=np.int64),
-            **_synapses(network),
-        ),
-        np.concatenate(initial),
+    synapses, neurons = _synapses(network), np.concatenate(initial)
+    neurons[:, Neuron.SYNAPSES] = synapses.at
+    arrays = EventNetwork(
+        np.concatenate(parameters),
+        np.array(rows, dtype=np.int64),
+        synapses.receives,
+        synapses.delays,
+        synapses.synapses,
     )
+    return CompiledEvents(network, arrays, neurons, synapses.most_blocks)
 
 
 def on_cache_lines(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -221,13 +218,18 @@ def _edges(projection: Projection, starts: dict[str, int]) -> Iterator[NDArray[A
     yield np.full(len(weights), projection.delay) if delays is None else delays
 
 
-def _with_end(starts: NDArray[np.int64], end: int, what: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return a table of where each part starts and what it is, and a last row for the end."""
-    return np.stack([np.append(starts, end), np.append(what, 0)], axis=1).astype(np.int64)
+class _Synapses(NamedTuple):
+    """The part of an EventNetwork that holds the synapses, and what neurons and queues need to know of it."""
+
+    receives: NDArray[np.int64]
+    delays: NDArray[np.float64]
+    synapses: NDArray[np.float64]
+    at: NDArray[np.int64]
+    """Where the synapses of each neuron are, or -1 (neurons,)."""
+    most_blocks: int
 
 
-def _synapses(network: Network) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an EventNetwork that hold its synapses."""
+def _synapses(network: Network) -> _Synapses:
     starts, projections = _starts(network), network.projections
     parts = [list(_edges(projection, starts)) for projection in projections]
     empty = [np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0)]
@@ -235,22 +237,36 @@ def _synapses(network: Network) -> dict[str, NDArray[Any]]:
     numbers = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
     delays, delay = np.unique(times, return_inverse=True)
     n_delays, n_projections = max(len(delays), 1), max(len(parts), 1)
-    if network.n_neurons * n_delays * n_projections >= 2**63:
-        raise NetworkError("the event method: too many neurons, delays and projections to number their combinations")
+    if network.n_neurons + len(delays) + 1 >= 2**31 or network.n_neurons * n_delays * n_projections >= 2**63:
+        raise NetworkError("the event method: too many neurons, delays or projections to number them")
     key = (sources * n_delays + delay) * n_projections + numbers
     order = np.argsort(key, kind="stable")
-    segments, synapse_of = np.unique(key[order], return_index=True)
-    blocks, segment_of = np.unique(segments // n_projections, return_index=True)
-    if max(len(blocks), network.n_neurons + len(delays) + 1) >= 2**31:
-        raise NetworkError("the event method: more than 2**31 - 1 neurons, or pairs of a neuron and a delay")
-    return {
-        "block_of": np.searchsorted(blocks // n_delays, np.arange(network.n_neurons + 1)).astype(np.int64),
-        "blocks": _with_end(segment_of, len(segments), blocks % n_delays),
-        "segments": _with_end(synapse_of, len(key), segments % n_projections),
-        "receives": np.array(
-            [_column(dict(p.target.population.model.receptor_map), p.receptor) for p in projections], dtype=np.int64
-        ),
-        "delays": delays,
-        "targets": targets[order].astype(np.int32),
-        "weights": weights[order],
-    }
+    # Places of the first synapse of each segment, the first segment of each block, the first block of each source.
+    segments, segment_at, segment = _runs(key[order])
+    blocks, block_at, block = _runs(segments // n_projections)
+    senders, sender_at, sender = _runs(blocks // n_delays)
+    # Before a synapse stand all synapses before it, and the heads of its segment, block and source and of all before these.
+    block, sender = block[segment], sender[block[segment]]
+    place = 2 * np.arange(len(key)) + 2 * (segment + 1) + 2 * (block + 1) + (sender + 1)
+    segment_head = place[segment_at] - 2
+    block_head = segment_head[block_at] - 2
+    sender_head = block_head[sender_at] - 1
+    packed = np.zeros(2 * (len(key) + len(segments) + len(blocks)) + len(senders))
+    packed[place], packed[place + 1] = targets[order], weights[order]
+    packed[segment_head], packed[segment_head + 1] = segments % n_projections, np.diff(segment_at, append=len(key))
+    block_end = np.append(block_head[1:], len(packed))
+    block_end[sender_at[1:] - 1] -= 1  # there the head of the next source stands between
+    packed[block_head], packed[block_head + 1] = blocks % n_delays, block_end
+    packed[sender_head] = np.append(sender_head[1:], len(packed))
+    at = np.full(network.n_neurons, -1)
+    at[senders] = sender_head
+    columns = [_column(dict(p.target.population.model.receptor_map), p.receptor) for p in projections]
+    most = int(np.diff(sender_at, append=len(blocks)).max(initial=0))
+    return _Synapses(np.array(columns, dtype=np.int64), delays, packed, at, most)
+
+
+def _runs(values: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return of sorted values the distinct ones, where each begins, and for every place which of them it holds."""
+    new = np.diff(values, prepend=-1) != 0
+    at = np.nonzero(new)[0]
+    return values[at], at, np.cumsum(new) - 1

@@ -157,7 +157,7 @@ class EventSimulator:
 
     def _check_queue(self, path: str | os.PathLike[str], state: EventState) -> None:
         """Raise SimulationError where a queue points beyond its arrays, which compiled code would follow."""
-        entries, blocks = len(state.pending_time), len(self._compiled.arrays.blocks) - 1
+        entries, blocks = len(state.pending_time), len(self._compiled.arrays.synapses)
         used = state.counts[USED]
         sound = 0 <= used <= entries and -1 <= state.counts[FREE] < max(used, 1)
         sound = sound and 0 <= state.counts[HEAP] <= len(state.timer_time)

@@ -26,9 +26,11 @@ class NeuronColumn(IntEnum):
     LAST = 2  # ms, when the state was brought up to date
     RELEASE = 3  # ms, the end of refractoriness
     DUE = 4  # ms, when it will fire unless something arrives; inf for never
-    SOLVED = 5  # 0 where DUE is only a time before which it will not fire
-    MARK = 6  # within an instant: whether something arrived
-    ROW = 7  # its row of parameters; it stands here because what lies elsewhere costs a cache miss of its own
+    # Within an instant, above 0: what has reached it. Else 0, or -1 where DUE is only a time before which it will not fire.
+    MARK = 5
+    # These two do not change. They stand here because whatever lies elsewhere costs a cache miss of its own.
+    ROW = 6  # its row of parameters
+    SYNAPSES = 7  # where its synapses are, or -1
     CURRENTS = 8  # and on: pA, those of its exponential receptors
 
 
@@ -56,27 +58,27 @@ class RowColumn(IntEnum):
 
 
 class EventNetwork(NamedTuple):
-    """A network. Synapses are sorted by source, then delay, then projection: a block has one source and delay, and consists
-    of segments of one projection each."""
+    """A network, apart from what its neurons' rows of state hold.
+
+    The synapses of a source follow each other, sorted by delay, then projection; in ``synapses``
+
+    - a source is where its last block ends, and its blocks: one per delay;
+    - a block is the delay (an index), where the block ends, and its segments: one per projection;
+    - a segment is the projection, the number of its synapses, and for each its target and its weight.
+
+    So a spike reads one stretch of memory, whatever it delivers.
+    """
 
     parameters: NDArray[np.float64]
     """(rows, columns), as in ParameterColumn."""
     rows: NDArray[np.int64]
     """(rows, columns), as in RowColumn."""
-    block_of: NDArray[np.int64]
-    """The first block of each source neuron, and the end (neurons + 1,)."""
-    blocks: NDArray[np.int64]
-    """The first segment of each block and its delay, an index; and the end (blocks + 1, 2)."""
-    segments: NDArray[np.int64]
-    """The first synapse of each segment and its projection; and the end (segments + 1, 2)."""
     receives: NDArray[np.int64]
     """The state column to which each projection adds its weights (projections,)."""
     delays: NDArray[np.float64]
     """The distinct delays in ms (delays,), ascending."""
-    targets: NDArray[np.int32]
-    """(synapses,)"""
-    weights: NDArray[np.float64]
-    """(synapses,)"""
+    synapses: NDArray[np.float64]
+    """As above; whole numbers, all but the weights."""
 
 
 class EventState(NamedTuple):
@@ -94,6 +96,6 @@ class EventState(NamedTuple):
     counts: NDArray[np.int64]
     """Places as in ``event_queue`` (3,)."""
     pending_time: NDArray[np.float64]
-    pending_block: NDArray[np.int32]
+    pending_block: NDArray[np.int64]
     pending_after: NDArray[np.int32]
     """The spikes under way, as in ``event_queue`` (capacity,)."""

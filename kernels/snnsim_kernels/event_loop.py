@@ -45,12 +45,12 @@ MOST_ROUNDS = 100_000
 """Rounds of one instant after which it is taken for endless."""
 
 _V, _I, _LAST, _DUE = int(NeuronColumn.V), int(NeuronColumn.I), int(NeuronColumn.LAST), int(NeuronColumn.DUE)
-_SOLVED, _MARK, _ROW = int(NeuronColumn.SOLVED), int(NeuronColumn.MARK), int(NeuronColumn.ROW)
+_MARK, _ROW, _SYNAPSES = int(NeuronColumn.MARK), int(NeuronColumn.ROW), int(NeuronColumn.SYNAPSES)
 _REST, _THRESHOLD = int(ParameterColumn.REST), int(ParameterColumn.THRESHOLD)
 _KIND, _CURRENTS, _POPULATION = int(RowColumn.KIND), int(RowColumn.CURRENTS), int(RowColumn.POPULATION)
 _RECORD = int(RowColumn.RECORD)
 _GIVEN, _POISSON = int(Kind.GIVEN), int(Kind.POISSON)
-_ARRIVED, _CROSSED, _LISTED = 1.0, 2.0, 3.0
+_BOUND, _ARRIVED, _CROSSED, _LISTED = -1.0, 1.0, 2.0, 3.0
 _BETWEEN, _GATHER, _FIRE = 0, 1, 2
 
 
@@ -73,8 +73,13 @@ class Place(NamedTuple):
 @jit_unmanaged
 def _send(net: Any, state: Any, n: Any, t: Any) -> None:
     """Put the spike of neuron n at t (ms) under way, once per distinct delay."""
-    for block in range(net.block_of[n], net.block_of[n + 1]):
-        delay = net.blocks[block, 1]
+    block: Any = np.int64(state.neurons[n, _SYNAPSES])
+    if block < 0:
+        return
+    last = np.int64(net.synapses[block])
+    block += 1
+    while block < last:
+        delay = np.int64(net.synapses[block])
         arrival = t + net.delays[delay]
         if append(
             state.pending_time, state.pending_block, state.pending_after, state.counts, state.first, state.last,
@@ -82,6 +87,7 @@ def _send(net: Any, state: Any, n: Any, t: Any) -> None:
         ):  # fmt: skip
             number = state.neurons.shape[0] + delay
             set_timer(state.timer_time, state.timer_number, state.timer_place, state.counts, number, arrival)
+        block = np.int64(net.synapses[block + 1])
 
 
 @jit_unmanaged
@@ -98,28 +104,30 @@ def _deliver(
 
     Returns (neurons listed, synaptic events).
     """
-    delivered = 0
-    for segment in range(net.blocks[block, 0], net.blocks[block + 1, 0]):
-        begin, projection, end = net.segments[segment, 0], net.segments[segment, 1], net.segments[segment + 1, 0]
-        column = net.receives[projection]
-        events[projection] += end - begin
-        delivered += end - begin
+    delivered: Any = 0
+    at, end = block + 2, np.int64(net.synapses[block + 1])
+    while at < end:
+        projection, count = np.int64(net.synapses[at]), np.int64(net.synapses[at + 1])
+        first, last, column = at + 2, at + 2 + 2 * count, net.receives[projection]
+        events[projection] += count
+        delivered += count
         # A loop of its own: its reads do not depend on each other, so the processor waits for all of them at once.
-        for synapse in range(begin, end):
-            n = net.targets[synapse]
-            if neurons[n, _MARK] == 0:
+        for synapse in range(first, last, 2):
+            n = np.int64(net.synapses[synapse])
+            if neurons[n, _MARK] <= 0:
                 neurons[n, _MARK] = _LISTED
                 touched[n_touched] = n
                 n_touched += 1
-        for synapse in range(begin, end):
-            n = net.targets[synapse]
+        for synapse in range(first, last, 2):
+            n = np.int64(net.synapses[synapse])
             row = np.int64(neurons[n, _ROW])
             if neurons[n, _MARK] != _ARRIVED:
                 bring(neurons, n, net.parameters, row, net.rows[row, _KIND], net.rows[row, _CURRENTS], now)
                 updates[net.rows[row, _POPULATION]] += 1
                 neurons[n, _MARK] = _ARRIVED
             if column != _V or not discards(neurons, n, net.parameters, row, now):
-                neurons[n, column] += net.weights[synapse]
+                neurons[n, column] += net.synapses[synapse + 1]
+        at = last
     return n_touched, delivered
 
 
@@ -129,7 +137,7 @@ def _predict(net: Any, state: Any, n: Any, scratch: Any, solve: Any) -> Any:
     row = np.int64(state.neurons[n, _ROW])
     kind, k = net.rows[row, _KIND], net.rows[row, _CURRENTS]
     due, solved = next_spike(state.neurons, n, net.parameters, row, kind, k, scratch, solve)
-    state.neurons[n, _DUE], state.neurons[n, _SOLVED] = due, 1.0 if solved else 0.0
+    state.neurons[n, _DUE], state.neurons[n, _MARK] = due, 0.0 if solved else _BOUND
     return due
 
 
@@ -155,7 +163,7 @@ def _move_timer(state: Any, n: Any, due: Any) -> None:
 def _fires(net: Any, state: Any, n: Any, when: Any, scratch: Any) -> Any:
     """Whether neuron n, whose timer is that of ``when``, fires then; if not, the timer is moved to a later time."""
     due = state.neurons[n, _DUE]
-    if due <= when and state.neurons[n, _SOLVED] == 0:
+    if due <= when and state.neurons[n, _MARK] == _BOUND:
         due = _predict(net, state, n, scratch, True)
     if due <= when:
         return True
@@ -187,7 +195,7 @@ def _choose(net: Any, neurons: Any, touched: Any, n_touched: Any, firing: Any, u
 def _redraw(net: Any, state: Any, n: Any, now: Any, seed: Any, sample: Any) -> None:
     """Draw the next spike of a Poisson source from ``now`` on."""
     due = now + draw_interval(state.neurons, n, net.parameters[np.int64(state.neurons[n, _ROW]), _REST], seed, sample)
-    state.neurons[n, _DUE], state.neurons[n, _SOLVED] = due, 1.0
+    state.neurons[n, _DUE] = due
     _move_timer(state, n, due)
 
 
