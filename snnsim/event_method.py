@@ -240,7 +240,7 @@ class EventSimulator:
 
             def told(reached: float, copy: int = copy) -> None:
                 if progress is not None:
-                    progress((copy + (reached - begin) / (last * self.network.dt - begin)) / self.copies)
+                    progress((copy + max(0.0, reached - begin) / (last * self.network.dt - begin)) / self.copies)
 
             logs.append(self._advance(copy, arrays, trains[copy], counters, last * self.network.dt, told))
         self._step, self._interrupted = last, False

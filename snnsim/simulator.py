@@ -173,6 +173,8 @@ class Simulator:
         record : for each population the names "spikes" and of state variables such as "v"
         progress : called with the fraction done, at least every 0.1 s
 
+        What the event method does differently stands in :meth:`.event_method.EventSimulator.run`.
+
         Raises SimulationError where something does not fit; the state is then as before.
         """
         if self._event is not None:

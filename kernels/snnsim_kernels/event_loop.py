@@ -23,6 +23,7 @@ from ._jit import jit, jit_unmanaged
 from .event_layout import Kind, NeuronColumn, ParameterColumn, RowColumn
 from .event_neuron import COINCIDENCE, bring, discards, draw_interval, fire, next_spike
 from .event_queue import HEAP, USED, append, drop_timer, set_timer, take_first
+from .prefetch import prefetch
 
 __all__ = [
     "DONE",
@@ -51,6 +52,9 @@ _KIND, _CURRENTS, _POPULATION = int(RowColumn.KIND), int(RowColumn.CURRENTS), in
 _RECORD = int(RowColumn.RECORD)
 _GIVEN, _POISSON = int(Kind.GIVEN), int(Kind.POISSON)
 _BOUND, _ARRIVED, _CROSSED, _LISTED = -1.0, 1.0, 2.0, 3.0
+
+_MOST_FETCHED = 16
+"""Targets of a spike that are fetched ahead; what the first of many still waits for does not count."""
 _BETWEEN, _GATHER, _FIRE = 0, 1, 2
 
 
@@ -88,6 +92,23 @@ def _send(net: Any, state: Any, n: Any, t: Any) -> None:
             number = state.neurons.shape[0] + delay
             set_timer(state.timer_time, state.timer_number, state.timer_place, state.counts, number, arrival)
         block = np.int64(net.synapses[block + 1])
+
+
+@jit_unmanaged
+def _look_ahead(net: Any, state: Any, delay: Any) -> None:
+    """Fetch what the next spikes of a delay will read: the synapses of the next but one, the targets of the next."""
+    entry = state.first[delay]
+    if entry < 0:
+        return
+    block = np.int64(state.pending_block[entry])
+    entry = state.pending_after[entry]
+    if entry >= 0:
+        for line in range(3):
+            prefetch(net.synapses, state.pending_block[entry] + 8 * line)
+    columns = state.neurons.shape[1]
+    count = min(int(net.synapses[block + 3]), _MOST_FETCHED)  # of the first segment
+    for synapse in range(block + 4, block + 4 + 2 * count, 2):
+        prefetch(state.neurons, np.int64(net.synapses[synapse]) * columns)
 
 
 @jit_unmanaged
@@ -295,6 +316,7 @@ def _advance(
                         set_timer(time, number, place, counts, who, state.pending_time[state.first[delay]])
                     else:
                         drop_timer(time, number, place, counts, who)
+                    _look_ahead(net, state, delay)
                     n_touched, delivered = _deliver(net, neurons, block, now, touched, n_touched, updates, events)
                     work += delivered
                     continue
@@ -302,6 +324,9 @@ def _advance(
                 if who == the_input:
                     n = np.int64(input_neurons[cursor])
                     cursor += 1
+                    if cursor + 1 < input_times.size:
+                        prefetch(neurons, np.int64(input_neurons[cursor + 1]) * neurons.shape[1])
+                        prefetch(net.synapses, max(np.int64(neurons[input_neurons[cursor], _SYNAPSES]), 0))
                     if cursor < input_times.size:
                         set_timer(time, number, place, counts, who, input_times[cursor])
                     else:
