@@ -27,6 +27,8 @@ from ._errors import AnnError, DatasetError, NetworkError, ResultsError, Simulat
 from .connections import Convolution, Dense, OrPooling, Sparse
 from .conversion import convert
 from .distributions import Lognormal, Normal, Uniform
+from .event_method import EventSimulator
+from .event_train import EventTrain
 from .inputs import TimedInput
 from .network import Network, Population, Projection, Slice, Stimulus
 from .recording import Record
@@ -62,6 +64,8 @@ __all__ = [
     "Dense",
     "DistanceDependent",
     "EscapeNoiseLIF",
+    "EventSimulator",
+    "EventTrain",
     "ExponentialConductance",
     "ExponentialCurrent",
     "FixedInDegree",

@@ -31,7 +31,7 @@ __all__ = ["Simulator"]
 
 
 class Simulator:
-    """Runs ``copies`` independent copies of a network.
+    """Runs ``copies`` independent copies of a network on a grid of time steps. (:class:`EventSimulator` knows no grid.)
 
     net : the description; later changes to it do not reach the simulator
     copies : at least 1; copy c uses the random numbers of sample ``first_sample`` + c, whatever the batch
@@ -113,7 +113,7 @@ class Simulator:
     @property
     def time(self) -> float:
         """The time simulated since the last reset, in ms."""
-        return self._step * self.network.dt
+        return self.step * self.network.dt
 
     def reset(self, *, first_sample: int = 0, seed: int | None = None) -> None:
         """Put every copy back to its initial state and to time 0.

@@ -113,7 +113,7 @@ class SpikeTrain:
         """
         flat = self.copies.astype(np.int64) * self.size + self.neurons
         order = np.argsort(flat, kind="stable")
-        neuron, interval = flat[order], np.diff(self.steps[order]) * self.dt
+        neuron, interval = flat[order], self._intervals(order)
         same = neuron[1:] == neuron[:-1]
         n = np.bincount(neuron[1:][same], minlength=self.n_copies * self.size).astype(np.float64)
         n[n < 2] = np.nan
@@ -121,6 +121,10 @@ class SpikeTrain:
         square = np.bincount(neuron[1:][same], interval[same] ** 2, minlength=len(n)) / n
         deviation = np.sqrt(np.maximum(square - mean**2, 0))
         return np.asarray(deviation / mean).reshape(self.n_copies, self.size)
+
+    def _intervals(self, order: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the times (ms) between one spike and the next, the spikes taken in ``order``."""
+        return np.diff(self.steps[order]) * self.dt
 
     def copy(self, index: int) -> "SpikeTrain":
         """Return the train of one copy alone."""

@@ -19,7 +19,7 @@ from snnsim_models import FOREVER
 from ._errors import SimulationError
 from .compilation import CompiledNetwork
 
-__all__ = ["FORMAT_VERSION", "load_state", "save_state"]
+__all__ = ["FORMAT_VERSION", "load_state", "read_arrays", "save_state", "write_arrays"]
 
 FORMAT_VERSION = 2
 
@@ -45,26 +45,14 @@ def _digest(compiled: CompiledNetwork) -> str:
     return digest.hexdigest()
 
 
-def save_state(
-    path: str | os.PathLike[str],
-    compiled: CompiledNetwork,
-    state: State,
-    weights: NDArray[Any],
-    numbers: dict[str, int],
-) -> None:
-    """Write a state, the weights if they have changed, and the ``numbers`` that go with them (step, seed, first sample).
-
-    Raises SimulationError where it cannot.
-    """
+def write_arrays(path: str | os.PathLike[str], digest: str, arrays: dict[str, Any]) -> None:
+    """Write arrays under a network's digest. Raises SimulationError where it cannot; no file is left then."""
     target = Path(path)
-    arrays: dict[str, Any] = {**state._asdict(), **{key: np.uint64(value) for key, value in numbers.items()}}
-    if weights is not compiled.weights:
-        arrays["weights"] = weights
     temporary = None
     try:
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix=".part", delete=False) as file:
             temporary = Path(file.name)
-            np.savez_compressed(file, format=np.int64(FORMAT_VERSION), digest=np.str_(_digest(compiled)), **arrays)
+            np.savez_compressed(file, format=np.int64(FORMAT_VERSION), digest=np.str_(digest), **arrays)
         temporary.replace(target)
     except BaseException as error:
         if temporary is not None:
@@ -74,12 +62,10 @@ def save_state(
         raise
 
 
-def load_state(
-    path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int
-) -> tuple[State, NDArray[Any], dict[str, int]]:
-    """Read what :func:`save_state` wrote for this network: state, weights and numbers.
+def read_arrays(path: str | os.PathLike[str], digest: str) -> dict[str, Any]:
+    """Read what :func:`write_arrays` wrote under the digest.
 
-    Raises SimulationError where the file is missing, damaged, foreign, of another format version, network or number of copies.
+    Raises SimulationError where the file is missing, damaged, foreign, of another format version or network.
     """
     source = Path(path)
     try:
@@ -93,8 +79,36 @@ def load_state(
         raise SimulationError(f"{source}: an .npz file, but not a state saved by snnsim")
     if not np.array_equal(arrays["format"], FORMAT_VERSION):
         raise SimulationError(f"{source}: format version {arrays['format']}, this snnsim reads {FORMAT_VERSION}")
-    if str(arrays["digest"]) != _digest(compiled):
+    if str(arrays["digest"]) != digest:
         raise SimulationError(f"{source}: the state of another network, or of another precision or time step")
+    return arrays
+
+
+def save_state(
+    path: str | os.PathLike[str],
+    compiled: CompiledNetwork,
+    state: State,
+    weights: NDArray[Any],
+    numbers: dict[str, int],
+) -> None:
+    """Write a state, the weights if they have changed, and the ``numbers`` that go with them (step, seed, first sample).
+
+    Raises SimulationError where it cannot.
+    """
+    arrays: dict[str, Any] = {**state._asdict(), **{key: np.uint64(value) for key, value in numbers.items()}}
+    if weights is not compiled.weights:
+        arrays["weights"] = weights
+    write_arrays(path, _digest(compiled), arrays)
+
+
+def load_state(
+    path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int
+) -> tuple[State, NDArray[Any], dict[str, int]]:
+    """Read what :func:`save_state` wrote for this network: state, weights and numbers.
+
+    Raises SimulationError where the file is missing, damaged, foreign, of another format version, network or number of copies.
+    """
+    arrays = read_arrays(path, _digest(compiled))
     expected_arrays = {**compiled.state(copies)._asdict(), **dict.fromkeys(_NUMBERS, np.zeros((), np.uint64))}
     if "weights" in arrays:
         expected_arrays["weights"] = compiled.weights
@@ -102,10 +116,10 @@ def load_state(
         found = arrays.get(name)
         if found is None or found.dtype != expected.dtype or found.shape != expected.shape:
             shape = "nothing" if found is None else f"{found.dtype} {found.shape}"
-            raise SimulationError(f"{source}: {name} must be {expected.dtype} {expected.shape}, got {shape}")
+            raise SimulationError(f"{path}: {name} must be {expected.dtype} {expected.shape}, got {shape}")
     state = State(*(np.ascontiguousarray(arrays[name]) for name in State._fields))
     if bad := _impossible(compiled, state):
-        raise SimulationError(f"{source}: {bad}")
+        raise SimulationError(f"{path}: {bad}")
     weights = arrays.get("weights", compiled.weights)
     if compiled.changes_weights and weights is compiled.weights:
         weights = weights.copy()

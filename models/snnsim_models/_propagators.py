@@ -14,24 +14,33 @@ Rotter & Diesmann 1999, Biological Cybernetics 81:381-402.
 """
 
 import math
+from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["exponential", "ramped_exponential"]
+__all__ = ["exponential", "exponential_scalar", "ramped_exponential"]
 
 _SERIES_BELOW = 0.5
 _TERMS = 18  # 0.5**18 / 18! is far below one rounding
 
 
+def _exponential(dt: Any, tau: Any, tau_m: Any) -> Any:
+    x = np.abs(dt / tau_m - dt / tau)
+    # phi(x) exp(-dt / tau_m) is the same integral from either end: the slower exponential times (1 - exp(-|x|)) / |x|.
+    same = x == 0
+    return dt / tau_m * np.exp(-dt / np.maximum(tau, tau_m)) * (same - np.expm1(-x) / (x + same))
+
+
+exponential_scalar = njit(_exponential)
+"""The same as :func:`exponential` for single numbers, for compiled code."""
+
+
 def exponential(dt: float, tau: ArrayLike, tau_m: ArrayLike) -> NDArray[np.float64]:
     """Return what exp(-s / tau) contributes to v in a step; all in ms, all above 0."""
     tau, tau_m = np.asarray(tau, dtype=np.float64), np.asarray(tau_m, dtype=np.float64)
-    x = np.asarray(dt / tau_m - dt / tau)
-    slower = np.exp(-dt / np.maximum(tau, tau_m))
-    # phi(x) exp(-dt / tau_m) is the same integral from either end: the slower exponential times (1 - exp(-|x|)) / |x|.
-    phi = np.divide(-np.expm1(-np.abs(x)), np.abs(x), out=np.ones_like(x), where=x != 0)
-    return np.asarray(dt / tau_m * slower * phi)
+    return np.asarray(_exponential(dt, tau, tau_m))
 
 
 def ramped_exponential(dt: float, tau: ArrayLike, tau_m: ArrayLike) -> NDArray[np.float64]:
