@@ -103,6 +103,19 @@ def test_a_second_extremum_is_found() -> None:
     assert found > h[rising[0]]
 
 
+@pytest.mark.parametrize("threshold", [0.6, 0.7, 0.8, 1.0, 1.5, 1.6])
+def test_the_first_of_two_crossings_is_taken(threshold: float) -> None:
+    """Up at 0.2 ms, down again, and up for good at 8 ms, all within one time constant of the membrane."""
+    currents, time_constants = np.array([164.0, -58.0, 8.0]), np.array([0.5, 2.0, 30.0])
+    h = np.linspace(0, 20, 2_000_001)
+    x = potential(h, 0.0, 0.0, 20.0, 1.0, list(zip(currents, time_constants, strict=True)))
+    rises = h[1:][(x[1:] > threshold) & (x[:-1] <= threshold)]
+    assert len(rises) == 2
+    assert x[-1] > threshold
+    found = first_crossing(0.0, 0.0, 20.0, 1.0, threshold, currents, time_constants)
+    assert found == pytest.approx(rises[0], abs=1e-4)
+
+
 @pytest.mark.parametrize("v_inf", [1.0, 1.0 - 1e-16, np.nextafter(1.0, 2.0), 1.0 + 1e-12])
 @pytest.mark.parametrize("current", [0.0, 1e-300, 1.0, -1.0])
 def test_a_target_at_the_threshold_itself_ends(v_inf: float, current: float) -> None:
