@@ -13,7 +13,8 @@ from snnsim_kernels.layout import RegulationColumn as Reg
 from snnsim_kernels.layout import State
 from snnsim_kernels.layout import StimulusColumn as Stim
 from snnsim_kernels.registry import DeliveryKind, NeuronKind, ReceptorKind
-from snnsim_models import FOREVER
+from snnsim_kernels.scaling import CYCLE
+from snnsim_models import FOREVER, ExponentialCurrent
 
 from ._errors import NetworkError
 from ._memory import require_memory
@@ -27,6 +28,8 @@ _NEVER = 2**62
 
 _MOST_DAYS = 2**16
 """Days of a calendar of releases; who is held for longer is entered again on the way."""
+
+_LEAST_POWER = 1e-4
 
 _STIMULI = 2**31 + 2**30
 """The first random stream of a stimulus: neurons have those below 2**31, wiring those from there on."""
@@ -63,6 +66,8 @@ class CompiledNetwork:
     """Number of a copy's spike lists."""
     calendar: int
     """Entries of the calendars of releases from refractoriness."""
+    factors: dict[int, int]
+    """For each state row that is kept scaled, by its offset, where its factors stand in the constants."""
     neuron_kinds: list[NeuronKind]
     deliveries: list[DeliveryKind]
 
@@ -136,6 +141,7 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
     network = network.snapshot()
     real = registry.PRECISIONS[precision]
     states, constants, thresholds = _Pool(real), _Pool(real), _Pool(np.uint32)
+    factors: dict[int, int] = {}
     neuron_kinds: list[NeuronKind] = []
     deliveries: list[DeliveryKind] = []
 
@@ -158,6 +164,11 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         for value in (values, *own):
             _check_parameters(population, value, real)
         row[Pop.CONSTANTS] = constants.add(values)
+        if neuron_kind.scaled:
+            row[Pop.SCALED], row[Pop.GAINS] = len(neuron_kind.receptors), constants.add(_gains(neuron_kind, values))
+            first = states.size + len(neuron_kind.model.STATES) * population.size
+            for k, decay in enumerate(values[neuron_kind.n_constants + 1 :: 2, 0]):
+                factors[first + k * population.size] = constants.add(_factors(decay))
         for value in (*own, *(0.0 for _ in population.model.states[len(own) :])):
             states.add(np.broadcast_to(value, population.size))
         if longest := population.model.longest_hold(network.dt):
@@ -171,9 +182,6 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         plan_of(projection, network.dt, own_weights=id(projection) in normalised) for projection in network.projections
     ]
     for row, projection, plan in zip(projections, network.projections, plans, strict=True):
-        if plan.kind not in deliveries:
-            deliveries.append(plan.kind)
-        row[Proj.KIND] = deliveries.index(plan.kind)
         source, target = projection.source, projection.target
         row[Proj.SOURCE] = names.index(source.population.name)
         row[Proj.SOURCE_NEURON], row[Proj.SOURCE_SIZE] = source.start, len(source)
@@ -182,7 +190,12 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         row[Proj.TARGET], row[Proj.TARGET_NEURON] = names.index(target.population.name), target.start
         if plan.kind.connectivity in ("convolution", "pooling"):
             populations[row[Proj.TARGET], Pop.WHOLE] = 1
+        row[Proj.FACTORS] = factors.get(int(row[Proj.TARGET_STATE]) - target.start, -1)
         row[Proj.PAYLOAD] = populations[row[Proj.SOURCE], Pop.STATE]
+        kind = plan.kind._replace(scaled=bool(row[Proj.FACTORS] >= 0))
+        if kind not in deliveries:
+            deliveries.append(kind)
+        row[Proj.KIND] = deliveries.index(kind)
         sender = populations[row[Proj.SOURCE]]
         sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.delays.max() + 1)
     require_memory("the network", {"synapses": sum(plan.nbytes(np.dtype(real).itemsize) for plan in plans)}, memory)
@@ -195,6 +208,7 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         row[Stim.TARGET_STATE] = _receptor_state(populations, names, stimulus)
         _check_range(stimulus.name, np.array([stimulus.weight]), real)
         row[Stim.WEIGHT] = number
+        row[Stim.FACTORS] = factors.get(int(row[Stim.TARGET_STATE]) - stimulus.target.start, -1)
         table = stimulus.input.thresholds(network.dt)
         row[Stim.THRESHOLDS], row[Stim.N_THRESHOLDS] = thresholds.add(table), len(table)
         row[Stim.STREAM] = _STIMULI + number
@@ -226,6 +240,7 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         history=int(lists.sum()),
         lengths=int(populations[:, Pop.SLOTS].sum()),
         calendar=int(populations[:, Pop.DAYS].sum()),
+        factors=factors,
         neuron_kinds=neuron_kinds,
         deliveries=deliveries,
     )
@@ -245,7 +260,30 @@ def _constants(population: Population, dt: float) -> tuple[NeuronKind, NDArray[n
     table = np.array([np.broadcast_to(value, width) for value in values]).reshape(len(values), width)
     dynamic = model.dynamic_receptors.values()
     kinds = tuple(ReceptorKind(type(r), len(part)) for r, part in zip(dynamic, received, strict=True))
-    return NeuronKind(type(model), len(own), per_neuron, kinds, method=model.method), table
+    scaled = not per_neuron and _can_be_scaled(population, kinds, table[len(own) :, 0])
+    return NeuronKind(type(model), len(own), per_neuron, kinds, method=model.method, scaled=scaled), table
+
+
+def _can_be_scaled(population: Population, kinds: tuple[ReceptorKind, ...], received: NDArray[np.float64]) -> bool:
+    """Whether the receptors of a population are exponential currents that may be kept scaled (see ``snnsim_kernels.scaling``)."""
+    if not kinds or population.active != (0.0, math.inf) or population.model.method != "exact":
+        return False
+    # Their constants are (gain, decay) each.
+    exponential = all(kind.receptor is ExponentialCurrent for kind in kinds)
+    return exponential and bool((received[1::2] ** CYCLE >= _LEAST_POWER).all())
+
+
+def _gains(kind: NeuronKind, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what scaled currents add to v in each step of a cycle, shape (CYCLE, receptors), then their decay in a whole one."""
+    received = values[kind.n_constants :, 0]
+    gain, decay = received[::2], received[1::2]
+    return np.vstack([gain * decay ** np.arange(CYCLE)[:, None], decay**CYCLE])
+
+
+def _factors(decay: float) -> NDArray[np.float64]:
+    """Return, for a scaled row after each step of a cycle, what arriving weights are multiplied by, then what its values are."""
+    powers = decay ** np.arange(1, CYCLE + 1)
+    return np.concatenate([1 / powers, powers])
 
 
 def _check_parameters(population: Population, given: Any, real: type[np.floating[Any]]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import RecorderColumn as Rec
+from snnsim_kernels.scaling import CYCLE
 
 from ._checks import steps_of, whole_array
 from ._errors import SimulationError
@@ -133,6 +134,10 @@ def prepare_recorders(
             line = [0] * Rec.COUNT
             line[Rec.STATE], line[Rec.POPULATION], line[Rec.EVERY] = offset, row, every
             line[Rec.OUT], line[Rec.INDEX] = width, -1
+            # Behind the factors of arriving weights stand those of values.
+            line[Rec.FACTORS] = (
+                compiled.factors[offset] + CYCLE if name in network.populations and offset in compiled.factors else -1
+            )
             places = _places(asked, name, size)
             if places is not None:
                 line[Rec.INDEX], size = n_picked, len(places)

@@ -45,7 +45,9 @@ class PopulationColumn(IntEnum):
     DAYS = 16  # ...and the calendar's number of steps; 0 where no neuron is ever held
     WHOLE = 17  # 1 where its neurons must not be shared out among workers
     STOCHASTIC = 18  # 1 where the update takes random words
-    COUNT = 19
+    SCALED = 19  # how many receptor rows are kept scaled (see scaling.py), 0 or all...
+    GAINS = 20  # ...and the offset in the constants of what they add to v, for each step of a cycle and each row
+    COUNT = 21
 
 
 class ProjectionColumn(IntEnum):
@@ -75,7 +77,10 @@ class ProjectionColumn(IntEnum):
     N_DELAYS = 19  # ...and how many different ones there are (more than one: sparse only)
     TARGET = 20  # row of the target population
     TARGET_NEURON = 21  # first target neuron within the population
-    COUNT = 22
+    FACTORS = (
+        22  # a scaled receptor row: offset in the constants of what weights are multiplied by, one per step of a cycle
+    )
+    COUNT = 23
 
 
 class StimulusColumn(IntEnum):
@@ -89,7 +94,8 @@ class StimulusColumn(IntEnum):
     THRESHOLDS = 5  # offset of the cumulative distribution of the count in a step...
     N_THRESHOLDS = 6  # ...and the number of its entries
     STREAM = 7  # of the random numbers
-    COUNT = 8
+    FACTORS = 8  # as of a projection
+    COUNT = 9
 
 
 class RecorderColumn(IntEnum):
@@ -101,7 +107,8 @@ class RecorderColumn(IntEnum):
     INDEX = 3  # offset of the places of the values (counted from STATE) in the picked places; -1: the first SIZE
     EVERY = 4  # steps from sample to sample, the first of a run being the first
     POPULATION = 5  # row of the population, -1 for weights
-    COUNT = 6
+    FACTORS = 6  # a scaled receptor row: offset in the constants of what its values are multiplied by, one per step of a cycle
+    COUNT = 7
 
 
 class TimedInputColumn(IntEnum):

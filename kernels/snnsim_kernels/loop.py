@@ -16,6 +16,7 @@ from numba import njit
 from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
 from .refractoriness import close_calendar, open_calendar
 from .regulation import after_delivery, compete
+from .scaling import CYCLE
 from .team import wait_for_all
 from .views import flush_denormals, restore_denormals, view
 
@@ -32,11 +33,12 @@ _SOURCE, _TARGET = int(ProjectionColumn.SOURCE), int(ProjectionColumn.TARGET)
 _TARGET_NEURON, _TARGET_SIZE = int(ProjectionColumn.TARGET_NEURON), int(ProjectionColumn.TARGET_SIZE)
 _DELAYS, _N_DELAYS = int(ProjectionColumn.DELAYS), int(ProjectionColumn.N_DELAYS)
 _S_COUNT, _S_TARGET = int(StimulusColumn.COUNT), int(StimulusColumn.TARGET)
-_S_STREAM = int(StimulusColumn.STREAM)
+_S_STREAM, _S_WEIGHT = int(StimulusColumn.STREAM), int(StimulusColumn.WEIGHT)
+_S_FACTORS, _FACTORS = int(StimulusColumn.FACTORS), int(ProjectionColumn.FACTORS)
 _S_NEURON, _S_SIZE = int(StimulusColumn.TARGET_NEURON), int(StimulusColumn.TARGET_SIZE)
 _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE), int(RecorderColumn.OUT)
 _R_INDEX, _R_EVERY = int(RecorderColumn.INDEX), int(RecorderColumn.EVERY)
-_R_POPULATION = int(RecorderColumn.POPULATION)
+_R_POPULATION, _R_FACTORS = int(RecorderColumn.POPULATION), int(RecorderColumn.FACTORS)
 _T_STATE, _T_SIZE = int(TimedInputColumn.STATE), int(TimedInputColumn.SIZE)
 _T_POPULATION, _T_WHICH = int(TimedInputColumn.POPULATION), int(TimedInputColumn.WHICH)
 _T_VALUES, _T_PER_COPY = int(TimedInputColumn.VALUES), int(TimedInputColumn.PER_COPY)
@@ -64,12 +66,15 @@ def _set_inputs(rows: Any, arrays: Any, ranges: Any, state: Any, copy: Any, t: A
 
 
 @njit
-def _record(rows: Any, arrays: Any, ranges: Any, state: Any, traces: Any, t: Any, worker: Any) -> None:
+def _record(rows: Any, arrays: Any, ranges: Any, state: Any, traces: Any, t: Any, step: Any, worker: Any) -> None:
     """Write out what is recorded in step t of the run, of the worker's own neurons."""
     for r in range(rows.shape[0]):
         every, size, population = rows[r, _R_EVERY], rows[r, _R_SIZE], rows[r, _R_POPULATION]
         if t % every != 0:
             continue
+        factors, factor = rows[r, _R_FACTORS], arrays.constants.dtype.type(1)
+        if factors >= 0:
+            factor = arrays.constants[factors + step % CYCLE]
         first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * size, rows[r, _R_INDEX]
         if population < 0:
             if worker == 0:
@@ -77,12 +82,12 @@ def _record(rows: Any, arrays: Any, ranges: Any, state: Any, traces: Any, t: Any
                     traces[out + i] = arrays.weights[first + (arrays.picked[index + i] if index >= 0 else i)]
         elif index < 0:
             for i in range(ranges[population, 0], ranges[population, 1]):
-                traces[out + i] = state[first + i]
+                traces[out + i] = state[first + i] * factor
         else:
             for i in range(size):
                 place = arrays.picked[index + i]
                 if ranges[population, 0] <= place < ranges[population, 1]:
-                    traces[out + i] = state[first + place]
+                    traces[out + i] = state[first + place] * factor
 
 
 @njit
@@ -135,6 +140,7 @@ def advance(
     )  # fmt: skip
     regulations = tables.regulations
     regulated = regulations.shape[0] > 0
+    one = constants.dtype.type(1)
     slots = np.zeros(n_populations, np.int64)  # of each population, the list of this step
     before = flush_denormals()
     while copy < last_copy:
@@ -213,7 +219,7 @@ def advance(
                                 spike_log[logged + q, 2] = row[_NEURON] + spikes[q]
                         logged += count
             if n_recorders > 0:
-                _record(recorders, arrays, ranges, mine, trace, t, worker)
+                _record(recorders, arrays, ranges, mine, trace, t, step, worker)
             for c in range(n_projections):
                 row = view(projections, c * _P_COUNT, _P_COUNT)
                 source = view(populations, row[_SOURCE] * _COUNT, _COUNT)
@@ -221,6 +227,7 @@ def advance(
                 high = min(ranges[row[_TARGET], 1] - row[_TARGET_NEURON], row[_TARGET_SIZE])
                 if low >= high:
                     continue
+                factor = constants[row[_FACTORS] + step % CYCLE] if row[_FACTORS] >= 0 else one
                 lists_of, lengths_of, now = source[_HISTORY], source[_LENGTHS], slots[row[_SOURCE]]
                 for k in range(row[_N_DELAYS]):
                     slot = now - delays[row[_DELAYS] + k]
@@ -230,7 +237,7 @@ def advance(
                     if count > 0:
                         events[copy, bin_, c] += delivery_kernels[row[_DELIVERY]](
                             row, k, low, high, mine, view(lists, lists_of + slot * source[_SIZE], count), count,
-                            pointers, targets, narrow_targets, weights,
+                            pointers, targets, narrow_targets, weights, factor,
                         )  # fmt: skip
             for c in range(stimuli.shape[0]):
                 row = view(stimuli, c * _S_COUNT, _S_COUNT)
@@ -239,15 +246,11 @@ def advance(
                 if low < high:
                     first = low // 64 * 64
                     fill_words(words, first, high, seed, step, row[_S_STREAM], sample)
+                    weight = stimulus_weights[row[_S_WEIGHT]]
+                    if row[_S_FACTORS] >= 0:
+                        weight *= constants[row[_S_FACTORS] + step % CYCLE]
                     events[copy, bin_, n_projections + c] += stimulate(
-                        row,
-                        low,
-                        high,
-                        mine,
-                        view(words, low - first, high - low),
-                        draws,
-                        thresholds,
-                        stimulus_weights,
+                        row, low, high, mine, view(words, low - first, high - low), draws, thresholds, weight
                     )
             for p in range(n_populations):
                 row, slot = view(populations, p * _COUNT, _COUNT), slots[p]

@@ -12,6 +12,7 @@ from snnsim_models import FOREVER
 
 from .layout import PopulationColumn
 from .refractoriness import enter, hold
+from .scaling import CYCLE, rescale
 from .views import view
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "sweep_stochastic",
     "sweep_uniform",
     "update_per_neuron",
+    "update_scaled",
     "update_stochastic",
     "update_uniform",
 ]
@@ -32,6 +34,7 @@ _SIZE, _STATE, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.STA
 _TRAIN, _TRAIN_FIRST = int(PopulationColumn.TRAIN), int(PopulationColumn.TRAIN_FIRST)
 _TRAIN_STEPS, _NEURON = int(PopulationColumn.TRAIN_STEPS), int(PopulationColumn.NEURON)
 _FOREVER = np.int32(FOREVER)
+_SCALED, _GAINS = int(PopulationColumn.SCALED), int(PopulationColumn.GAINS)
 _CALENDAR, _DAYS = int(PopulationColumn.CALENDAR), int(PopulationColumn.DAYS)
 
 
@@ -68,7 +71,9 @@ store: Any
 constant_rows: Any
 constants_of: Any
 scalars: Any
+gains_of: Any
 PER_NEURON: bool  # whether each neuron has constants of its own
+FIRST: int  # the number of a neuron's own state variables
 draw: Any
 
 
@@ -140,6 +145,22 @@ def update_uniform(
     release(step, row, state, held, masked, calendar, following, due, constants)
     rows = state_rows(state, row[_STATE] + low, row[_SIZE])
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), scalars(constants, row[_CONSTANTS], 1))
+    return list_flagged(flags, n, low, spikes)
+
+
+def update_scaled(
+    step: Any, copy: Any, row: Any, low: Any, high: Any, state: Any, held: Any, masked: Any, calendar: Any,
+    following: Any, due: Any, flags: Any, spikes: Any, constants: Any, words: Any, train_pointers: Any, train_neurons: Any,
+) -> Any:  # fmt: skip
+    """Template: every neuron has the same constants, and the rows of its receptors are kept scaled."""
+    n = high - low
+    release(step, row, state, held, masked, calendar, following, due, constants)
+    count, gains = row[_SCALED], row[_GAINS]
+    # The powers of a whole cycle stand behind the gains of its steps.
+    rescale(row, FIRST, count, low, high, step, state, constants, gains + CYCLE * count)
+    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    c = scalars(constants, row[_CONSTANTS], 1) + gains_of(constants, gains + step % CYCLE * count, 1)
+    sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c)
     return list_flagged(flags, n, low, spikes)
 
 

@@ -20,14 +20,16 @@ __all__ = [
     "deliver_pooling",
     "deliver_sparse",
     "graded_payload",
-    "graded_scaled",
+    "graded_to_scaled_payload",
     "narrow",
     "one_weight",
     "one_weights",
     "own_weight",
     "own_weights",
+    "plain",
     "spike_payload",
-    "spike_scaled",
+    "spike_to_scaled_payload",
+    "weighted",
     "wide",
 ]
 
@@ -42,26 +44,38 @@ _WIDTH_OUT, _N_DELAYS = int(ProjectionColumn.WIDTH_OUT), int(ProjectionColumn.N_
 
 
 @njit
-def spike_payload(state: Any, offset: Any) -> Any:
+def spike_payload(state: Any, offset: Any, factor: Any) -> Any:
     """Return what a spike carries: nothing."""
     return 0
 
 
 @njit
-def spike_scaled(weight: Any, amount: Any) -> Any:
-    """Return what a spike delivers."""
-    return weight
-
-
-@njit
-def graded_payload(state: Any, offset: Any) -> Any:
+def graded_payload(state: Any, offset: Any, factor: Any) -> Any:
     """Return what a graded event carries: the value of its source."""
     return state[offset]
 
 
 @njit
-def graded_scaled(weight: Any, amount: Any) -> Any:
-    """Return what a graded event delivers."""
+def spike_to_scaled_payload(state: Any, offset: Any, factor: Any) -> Any:
+    """Return what a spike carries to a receptor whose row is kept scaled."""
+    return factor
+
+
+@njit
+def graded_to_scaled_payload(state: Any, offset: Any, factor: Any) -> Any:
+    """Return what a graded event carries to such a receptor."""
+    return state[offset] * factor
+
+
+@njit
+def plain(weight: Any, amount: Any) -> Any:
+    """Return what an event delivers that carries nothing."""
+    return weight
+
+
+@njit
+def weighted(weight: Any, amount: Any) -> Any:
+    """Return what an event delivers that carries an amount."""
     return weight * amount
 
 
@@ -91,7 +105,7 @@ def one_weight(own: Any, k: Any) -> Any:
 
 # Bound by the registry to one of each kind above.
 payload: Any = spike_payload
-scaled: Any = spike_scaled
+scaled: Any = plain
 weights_of: Any = own_weights
 weight_of: Any = own_weight
 
@@ -114,7 +128,7 @@ def _own(row: Any, spikes: Any, n_spikes: Any) -> Any:
 
 def deliver_dense(
     row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
-    narrow_targets: Any, weights: Any,
+    narrow_targets: Any, weights: Any, factor: Any,
 ) -> Any:  # fmt: skip
     """Template: all-to-all weights, row by row; pointers hold the number of nonzero weights per source."""
     m, first, values, base = row[_TARGETS], row[_FIRST], row[_PAYLOAD], row[_WEIGHTS] + low
@@ -131,8 +145,8 @@ def deliver_dense(
         j, k, l, h = spikes[q], spikes[q + 1], spikes[q + 2], spikes[q + 3]  # noqa: E741
         wa, wb = view(weights, base + (j - first) * m, n), view(weights, base + (k - first) * m, n)
         wc, wd = view(weights, base + (l - first) * m, n), view(weights, base + (h - first) * m, n)
-        sa, sb = payload(state, values + j), payload(state, values + k)
-        sc, sd = payload(state, values + l), payload(state, values + h)
+        sa, sb = payload(state, values + j, factor), payload(state, values + k, factor)
+        sc, sd = payload(state, values + l, factor), payload(state, values + h, factor)
         for i in range(n):
             t = target[i] + scaled(wa[i], sa)
             t += scaled(wb[i], sb)
@@ -141,7 +155,7 @@ def deliver_dense(
         q += 4
     while q < stop:
         wa = view(weights, base + (spikes[q] - first) * m, n)
-        sa = payload(state, values + spikes[q])
+        sa = payload(state, values + spikes[q], factor)
         for i in range(n):
             target[i] += scaled(wa[i], sa)
         q += 1
@@ -178,7 +192,7 @@ def _first_from(reached: Any, n: Any, bound: Any) -> Any:
 
 def deliver_sparse(
     row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
-    narrow_targets: Any, weights: Any,
+    narrow_targets: Any, weights: Any, factor: Any,
 ) -> Any:  # fmt: skip
     """Template: compressed sparse rows, sorted by source, then delay, then target; no stored weight is zero."""
     # Read here what the loops need: a store to the state might alias the row, and it would be read again for every synapse.
@@ -197,7 +211,7 @@ def deliver_sparse(
             begin += _first_from(reached, end - begin, low)
         n = end - begin
         events += n
-        amount = payload(state, values + spikes[q])
+        amount = payload(state, values + spikes[q], factor)
         reached = reached_of(targets, narrow_targets, offset + begin, n)
         own = weights_of(weights, base, begin, n)
         for k in range(n):
@@ -214,7 +228,7 @@ def _reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
 
 def deliver_convolution(
     row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
-    narrow_targets: Any, weights: Any,
+    narrow_targets: Any, weights: Any, factor: Any,
 ) -> Any:  # fmt: skip
     """Template: shared weights (channel in, y, x, channel out); neurons are ordered (y, x, channel) on both sides.
 
@@ -233,7 +247,7 @@ def deliver_convolution(
         channel, x, y = j - position * channels_in, position % width_in, position // width_in
         y_low, y_high = _reach(y, kernel, stride, height_out)
         x_low, x_high = _reach(x, kernel, stride, width_out)
-        amount = payload(state, values + spikes[q])
+        amount = payload(state, values + spikes[q], factor)
         for oy in range(y_low, y_high):
             for ox in range(x_low, x_high):
                 tap = (channel * kernel + y - oy * stride) * kernel + x - ox * stride
@@ -247,7 +261,7 @@ def deliver_convolution(
 
 def deliver_pooling(
     row: Any, part: Any, low: Any, high: Any, state: Any, spikes: Any, n_spikes: Any, pointers: Any, targets: Any,
-    narrow_targets: Any, weights: Any,
+    narrow_targets: Any, weights: Any, factor: Any,
 ) -> Any:  # fmt: skip
     """Template: windows (y, x) per channel; a target becomes the larger of itself and the weight, so the order does not matter."""
     channels, width_in, first = row[_CHANNELS_IN], row[_WIDTH_IN], row[_FIRST]

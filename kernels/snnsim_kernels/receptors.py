@@ -14,6 +14,9 @@ __all__ = [
     "receive_pair",
     "update_receiving",
     "update_receiving_randomly",
+    "update_scaled",
+    "weigh_one",
+    "weigh_pair",
 ]
 
 first: Any
@@ -49,6 +52,22 @@ def receive_pair(states: Any, constants: Any) -> Any:
     a, x = first(states[:STATES], constants[:CONSTANTS])
     b, y = second(states[STATES:], constants[CONSTANTS:])
     return a + b, add(x, y)
+
+
+def weigh_one(states: Any, gains: Any) -> Any:
+    """Return what one scaled current adds to v."""
+    return states[0] * gains[0]
+
+
+def weigh_pair(states: Any, gains: Any) -> Any:
+    """Return what scaled currents add to v, in the order of ``receive_pair``."""
+    return first(states[:STATES], gains[:STATES]) + states[STATES] * gains[STATES]
+
+
+def update_scaled(state: Any, held: Any, step: Any, constants: Any) -> Any:
+    """Advance the neuron, whose membrane scaled currents move; they themselves stay as they are."""
+    mine, own = state[:STATES], constants[:CONSTANTS]
+    return neuron(mine, move(mine, receive(state[STATES:], constants[CONSTANTS:]), own), held, step, own)
 
 
 def update_receiving(state: Any, held: Any, step: Any, constants: Any) -> Any:

@@ -68,7 +68,18 @@ def _reset_signature(precision: str) -> Any:
 def _delivery_signature(precision: str) -> Any:
     real = _real(precision)
     return _I64(
-        _array(_I64), _I64, _I64, _I64, real, _array(_I32), _I64, _array(_I64), _array(_I32), _array(types.uint16), real
+        _array(_I64),
+        _I64,
+        _I64,
+        _I64,
+        real,
+        _array(_I32),
+        _I64,
+        _array(_I64),
+        _array(_I32),
+        _array(types.uint16),
+        real,
+        real.dtype,
     )
 
 
@@ -94,6 +105,7 @@ class NeuronKind(NamedTuple):
     receptors: tuple[ReceptorKind, ...] = ()  # those with states of their own
     dormant: bool = False  # whether the state variable that the model names DORMANT is zero throughout
     method: str = "exact"  # of integration
+    scaled: bool = False  # whether the rows of the receptors are kept scaled
 
     @property
     def all_states(self) -> int:
@@ -114,8 +126,8 @@ class NeuronKind(NamedTuple):
     def name(self, precision: str) -> str:
         """The suffix that tells its kernels from others."""
         parts = [self.model.__name__, *(kind.receptor.__name__ for kind in self.receptors)]
-        dormant = ["dormant"] if self.dormant else []
-        return "_".join([*parts, self.method, *dormant, precision])
+        flags = [flag for flag in ("dormant", "scaled") if getattr(self, flag)]
+        return "_".join([*parts, self.method, *flags, precision])
 
 
 @cache
@@ -161,13 +173,24 @@ def _receive(kind: NeuronKind, n: int, precision: str) -> Any:
     return _bind(receptors.receive_pair, f"receive_{suffix}", None, cached=kind.cached, **names)
 
 
+@cache
+def _weigh(n: int) -> Any:
+    """Return the function that adds up n scaled currents."""
+    if n == 1:
+        return _bind(receptors.weigh_one, "weigh_1", None)
+    return _bind(receptors.weigh_pair, f"weigh_{n}", None, first=_weigh(n - 1), STATES=n - 1)
+
+
 def _scalar(kind: NeuronKind, precision: str) -> Any:
     """Return the equations of a neuron and its receptors as one function."""
     if not kind.model.MOVES:
         return kind.model.UPDATE
+    n = len(kind.receptors)
     template = receptors.update_receiving_randomly if kind.model.STOCHASTIC else receptors.update_receiving
+    if kind.scaled:
+        template = receptors.update_scaled
     names = {
-        "receive": _receive(kind, len(kind.receptors), precision),
+        "receive": _weigh(n) if kind.scaled else _receive(kind, n, precision),
         "move": kind.model.MOVES[kind.method],
         "neuron": kind.model.UPDATE,
         "STATES": len(kind.model.STATES),
@@ -208,16 +231,29 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
         sweep, update = neurons.sweep_per_neuron, neurons.update_per_neuron
     else:
         sweep, update = neurons.sweep_uniform, neurons.update_uniform
+    own = len(kind.model.STATES)
     names = {
         "scalar": _scalar(kind, precision),
         "cached": kind.cached,
         "draw": _draw(kind.model.DRAW, precision),
         **_access(kind.all_states, kind.all_constants),
     }
+    store = _of_rows("store", own)
     if kind.dormant:
         left_out = kind.model.STATES.index(kind.model.DORMANT)
         for name, action in (("state_rows", "rows"), ("state_of", "load"), ("store", "store")):
             names[name] = _of_rows_without(action, kind.all_states, left_out, precision)
+        store = _of_rows_without("store", own, left_out, precision)
+    if kind.scaled:
+        update, n = neurons.update_scaled, len(kind.receptors)
+        written = own - 1 if kind.dormant else own
+        stored = f"store_{own}_of_{kind.all_states}" + ("_dormant" if kind.dormant else "") + f"_{precision}"
+        names |= {
+            "store": _bind(tuples.store_own, stored, None, first=store, SPLIT=written),
+            "scalars": _of_rows("scalars", kind.n_constants),
+            "gains_of": _of_rows("scalars", n),
+            "FIRST": own,
+        }
     suffix = kind.name(precision)
     loop = _bind(sweep, f"{sweep.__name__}_{suffix}", None, **names)
     release = _of_spiking(kind, neurons.release_due, kind.model.RELEASE, precision, None)
@@ -251,18 +287,19 @@ class DeliveryKind(NamedTuple):
     graded: bool  # whether events carry a value
     one_weight: bool = False  # whether all synapses share a weight (sparse only)
     narrow: bool = False  # whether targets have 16 bits (sparse only)
+    scaled: bool = False  # whether the receptor's row is kept scaled
 
 
 @cache
 def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
     """Return the compiled delivery loop of a kind of projection."""
     template = getattr(propagation, f"deliver_{kind.connectivity}")
-    event = "graded" if kind.graded else "spike"
+    event = ("graded" if kind.graded else "spike") + ("_to_scaled" if kind.scaled else "")
     weight = "one_weight" if kind.one_weight else "own_weight"
     width = "narrow" if kind.narrow else "wide"
     names = {
         "payload": getattr(propagation, f"{event}_payload"),
-        "scaled": getattr(propagation, f"{event}_scaled"),
+        "scaled": propagation.weighted if kind.graded or kind.scaled else propagation.plain,
         "weight_of": getattr(propagation, weight),
         "weights_of": getattr(propagation, f"{weight}s"),
         "reached_of": getattr(propagation, width),
@@ -282,7 +319,7 @@ def filler() -> Any:
 def stimulator(precision: str) -> Any:
     """Return the compiled ``stimulate``."""
     real, words = _real(precision), _array(types.uint32)
-    signature = _I64(_array(_I64), _I64, _I64, real, words, _array(_I32), words, real)
+    signature = _I64(_array(_I64), _I64, _I64, real, words, _array(_I32), words, real.dtype)
     return _bind(stimulation.stimulate, f"stimulate_{precision}", signature)
 
 

@@ -15,7 +15,6 @@ from .views import view
 __all__ = ["stimulate"]
 
 _TARGET_NEURON, _TARGET_STATE = int(StimulusColumn.TARGET_NEURON), int(StimulusColumn.TARGET_STATE)
-_WEIGHT = int(StimulusColumn.WEIGHT)
 _THRESHOLDS, _N_THRESHOLDS = int(StimulusColumn.THRESHOLDS), int(StimulusColumn.N_THRESHOLDS)
 _BLOCK = 256
 
@@ -42,7 +41,7 @@ def _add(target: Any, n: Any, counts: Any, weight: Any) -> None:
         target[i] += weight * counts[i]
 
 
-def stimulate(row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any, thresholds: Any, weights: Any) -> Any:
+def stimulate(row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any, thresholds: Any, weight: Any) -> Any:
     """Template: add the input of one step to the neurons ``low`` to ``high`` - 1 of the population and return the number of events.
 
     ``words`` (uint32) has one word per neuron, ``counts`` (int32) as many places to write to.
@@ -50,7 +49,6 @@ def stimulate(row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any
     n = high - low
     limits = view(thresholds, row[_THRESHOLDS], row[_N_THRESHOLDS])
     target = view(state, row[_TARGET_STATE] + low - row[_TARGET_NEURON], n)
-    weight = weights[row[_WEIGHT]]
     events = 0
     for first in range(0, n, _BLOCK):
         m = min(_BLOCK, n - first)

@@ -23,6 +23,7 @@ __all__ = [
     "scalars_pair",
     "store_none",
     "store_one",
+    "store_own",
     "store_pair",
     "store_without",
 ]
@@ -112,3 +113,8 @@ def store_without(r: Any, i: Any, v: Any) -> None:
     """Set the i-th entry of each row but the one left out."""
     first(r[:SPLIT], i, v[:SPLIT])
     second(r[SPLIT:], i, v[AFTER:])
+
+
+def store_own(r: Any, i: Any, v: Any) -> None:
+    """Set the i-th entry of the first SPLIT rows: a neuron's own, those of its receptors being only read."""
+    first(r[:SPLIT], i, v)
