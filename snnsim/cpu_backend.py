@@ -14,7 +14,7 @@ from snnsim_kernels.kernel_set import kernel_set
 from snnsim_kernels.layout import Arrays, Counters, Scratch, State, Tables
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.registry import NeuronKind
-from snnsim_kernels.team import BARRIER_SIZE
+from snnsim_kernels.team import ABANDONED, BARRIER_SIZE
 
 from ._cores import cores
 from ._memory import require_memory
@@ -177,9 +177,13 @@ class CpuBackend(Backend):
             while step < last:
                 until, begun, before = min(last, step + per_call), time.perf_counter(), step
                 futures = [pool.submit(work, worker, until) for worker in range(1, workers)] if pool else []
-                copy, step, used = work(0, until)
-                for future in futures:
-                    future.result()
+                try:
+                    copy, step, used = work(0, until)
+                    for future in futures:
+                        future.result()
+                except BaseException:  # Ctrl-C before this worker came to the barrier, say
+                    team[0].barrier[ABANDONED] = 1
+                    raise
                 if copy == 1:
                     step = until
                 per_call = _next_slice(step - before, time.perf_counter() - begun, per_call)

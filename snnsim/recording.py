@@ -134,10 +134,9 @@ def prepare_recorders(
             line = [0] * Rec.COUNT
             line[Rec.STATE], line[Rec.POPULATION], line[Rec.EVERY] = offset, row, every
             line[Rec.OUT], line[Rec.INDEX] = width, -1
-            # Behind the factors of arriving weights stand those of values.
-            line[Rec.FACTORS] = (
-                compiled.factors[offset] + CYCLE if name in network.populations and offset in compiled.factors else -1
-            )
+            line[Rec.FACTORS] = -1
+            if row >= 0 and offset in compiled.factors:  # behind the factors of arriving weights stand those of values
+                line[Rec.FACTORS] = compiled.factors[offset] + CYCLE
             places = _places(asked, name, size)
             if places is not None:
                 line[Rec.INDEX], size = n_picked, len(places)

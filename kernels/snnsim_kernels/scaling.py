@@ -1,9 +1,9 @@
 """Receptor rows that are kept scaled: an exponential current that decays without being written.
 
-All currents of a receptor decay alike, i(t + dt) = d i(t). So a row holds a with i = a d^k, where k is the number of steps since the
-last step whose number is a multiple of CYCLE. A step then only reads the row: it adds a (gain d^k) to v. What arrives is divided by
-the power of d that is reached; once a cycle the row is multiplied by d^CYCLE. That is a third less traffic for two currents, and
-memory traffic is what a step costs.
+All currents of a receptor decay alike, i(t + dt) = d i(t). So a row holds a with i = a d^k, where k is the number of steps since
+the last one whose number is a multiple of CYCLE. A step then only reads the row: it adds a (gain d^k) to v. What arrives is divided
+by the power of d that is reached; once a cycle the row is multiplied by d^CYCLE. That is a third less traffic for two currents,
+and memory traffic is what a step costs.
 """
 
 from typing import Any

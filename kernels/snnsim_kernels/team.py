@@ -12,10 +12,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-__all__ = ["BARRIER_SIZE", "wait_for_all"]
+__all__ = ["ABANDONED", "BARRIER_SIZE", "wait_for_all"]
 
 BARRIER_SIZE = 16
 """Entries (int64) of a barrier: the number of arrivals and that of passages, on cache lines of their own."""
+
+ABANDONED = 9
+"""The entry that is not 0 once a worker will not come any more: then nobody waits."""
 
 _ARRIVED, _PASSED = 0, 8
 _SPINS = 4096
@@ -68,7 +71,7 @@ def wait_for_all(barrier: Any, workers: Any) -> None:
         _add(barrier, _PASSED, 1)
         return
     spins = 0
-    while _load(barrier, _PASSED) == passage:
+    while _load(barrier, _PASSED) == passage and _load(barrier, ABANDONED) == 0:
         spins += 1
         if spins >= _SPINS:
             _yield_turn()

@@ -201,14 +201,19 @@ def test_what_was_not_recorded_is_named() -> None:
         result.population_rate("m")
 
 
-def test_synapses_with_delays_keep_their_numbers() -> None:
-    """Delivery sorts them by delay; what is recorded is in the order in which they were given."""
+def test_weights_are_recorded_in_the_order_in_which_synapses_are_stored() -> None:
+    """Whatever order they were given in: by source, then delay, then target."""
     net = Network(dt=1.0)
     a, b = net.population("a", 2, IF()), net.population("b", 3, IF())
     given = Sparse([0, 3, 5], [2, 0, 1, 1, 0], [1.0, 2.0, 3.0, 4.0, 5.0], 3, [3.0, 0.0, 1.0, 2.0, 0.0])
     net.connect(a, b, given)
     net.connect(a, b, Sparse([0, 3, 5], [2, 0, 1, 1, 0], [1.0, 2.0, 3.0, 4.0, 5.0], 3))
     record = {"a->b": "weights", "a->b#2": Record("weights", [4, 0])}
-    result = Simulator(net).run(1.0, record=record)
-    assert result.states["a->b", "weights"][0, 0].tolist() == [1, 2, 3, 4, 5]
-    assert result.states["a->b#2", "weights"][0, 0].tolist() == [5, 1]
+    simulator = Simulator(net)
+    result = simulator.run(1.0, record=record)
+    stored = simulator.synapses("a->b")
+    assert stored.sources.tolist() == [0, 0, 0, 1, 1]
+    assert stored.targets.tolist() == [0, 1, 2, 0, 1]
+    assert stored.delays.tolist() == [0, 1, 3, 0, 2]
+    assert result.states["a->b", "weights"][0, 0].tolist() == stored.weights.tolist() == [2, 3, 1, 5, 4]
+    assert result.states["a->b#2", "weights"][0, 0].tolist() == [4, 2]

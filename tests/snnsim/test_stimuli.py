@@ -43,11 +43,11 @@ def expected_counts(net: Network, steps: int, copies: int = 1) -> list[np.ndarra
     for number, stimulus in enumerate(net.stimuli):
         mean = stimulus.input.rate * net.dt / 1000.0
         size = stimulus.target.population.size
-        words = np.stack(
+        drawn = np.stack(
             [words(net.seed, step, FIRST_STREAM + number, np.arange(copies), size) for step in range(steps)],
             axis=1,
         )
-        quantiles = scipy.stats.poisson.ppf((words + 0.5) / 2**32, mean) if mean else np.zeros(words.shape)
+        quantiles = scipy.stats.poisson.ppf((drawn + 0.5) / 2**32, mean) if mean else np.zeros(drawn.shape)
         found.append(quantiles[:, :, stimulus.target.start : stimulus.target.stop].astype(np.int64))
     return found
 
@@ -60,11 +60,13 @@ def expected_counts(net: Network, steps: int, copies: int = 1) -> list[np.ndarra
 def test_thresholds_are_the_cumulative_distribution(mean: float, dt: float) -> None:
     thresholds = PoissonInput(mean / dt * 1000).thresholds(dt)
     assert thresholds.dtype == np.uint32
-    exact = scipy.stats.poisson.cdf(np.arange(len(thresholds)), mean) * 2.0**32
-    np.testing.assert_allclose(thresholds, exact, rtol=1e-12, atol=1.0)
+    assert len(thresholds) % 4 == 0
+    reached = thresholds[thresholds < 2**32 - 1]  # what follows no word exceeds
+    exact = scipy.stats.poisson.cdf(np.arange(len(reached)), mean) * 2.0**32
+    np.testing.assert_allclose(reached, exact, rtol=1e-12, atol=2.0)
     assert (np.diff(thresholds.astype(np.int64)) >= 0).all()
     # What is left out is less than one word.
-    assert scipy.stats.poisson.sf(len(thresholds), mean) < 2.0**-32
+    assert scipy.stats.poisson.sf(len(reached), mean) < 2.0**-31
 
 
 @pytest.mark.parametrize("rate", [20.0, 400.0, 1000.0, 6500.0, 40_000.0])
