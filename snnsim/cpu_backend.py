@@ -62,6 +62,7 @@ class CpuBackend(Backend):
                 [registry.reset_kernel(kind, precision) for kind in kinds],
                 [registry.delivery_kernel(kind, precision) for kind in self.compiled.deliveries or _SPARE],
                 registry.filler(),
+                registry.stimulator(precision),
             )
         return self._kernel_sets[kinds]
 

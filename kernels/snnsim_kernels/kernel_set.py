@@ -23,20 +23,25 @@ class KernelSetType(types.StructRef):  # type: ignore[misc, unused-ignore]
 
 
 class KernelSet(structref.StructRefProxy):  # type: ignore[misc, unused-ignore]
-    """Update, reset and delivery kernels, each a tuple that the KIND and RESET columns index, and the filler of words."""
+    """Update, reset and delivery kernels, each a tuple that the KIND and RESET columns index, and two without kinds."""
 
 
-structref.define_proxy(KernelSet, KernelSetType, ["updates", "resets", "deliveries", "fillers"])
+structref.define_proxy(KernelSet, KernelSetType, ["updates", "resets", "deliveries", "fillers", "stimulators"])
 
 
 @jit()
-def _pack(updates: Any, resets: Any, deliveries: Any, fillers: Any) -> Any:
-    return KernelSet(updates, resets, deliveries, fillers)
+def _pack(updates: Any, resets: Any, deliveries: Any, fillers: Any, stimulators: Any) -> Any:
+    return KernelSet(updates, resets, deliveries, fillers, stimulators)
 
 
-def kernel_set(updates: Sequence[Any], resets: Sequence[Any], deliveries: Sequence[Any], filler: Any) -> Any:
-    """Return a KernelSet of compiled kernels, at least one of each role; empty places hold the first of their role."""
-    return _pack(*(_padded(list(kernels)) for kernels in (updates, resets, deliveries)), (filler,))
+def kernel_set(
+    updates: Sequence[Any], resets: Sequence[Any], deliveries: Sequence[Any], filler: Any, stimulator: Any
+) -> Any:
+    """Return a KernelSet of compiled kernels, at least one of each role; empty places hold the first of their role.
+
+    The last two have no kinds. They are values all the same: inlined into the run loop, their loops would not vectorise.
+    """
+    return _pack(*(_padded(list(kernels)) for kernels in (updates, resets, deliveries)), (filler,), (stimulator,))
 
 
 def _padded(kernels: list[Any]) -> tuple[Any, ...]:

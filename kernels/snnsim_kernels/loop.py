@@ -16,7 +16,6 @@ from numba import njit
 from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
 from .refractoriness import close_calendar, open_calendar
 from .regulation import after_delivery, compete
-from .stimulation import stimulate
 from .team import wait_for_all
 from .views import flush_denormals, restore_denormals, view
 
@@ -118,7 +117,7 @@ def advance(
     """
     logged = 0
     update_kernels, reset_kernels, delivery_kernels = kernels.updates, kernels.resets, kernels.deliveries
-    fill_words = kernels.fillers[0]
+    fill_words, stimulate = kernels.fillers[0], kernels.stimulators[0]
     populations, projections, stimuli = tables.populations, tables.projections, tables.stimuli
     n_populations, n_projections = populations.shape[0], projections.shape[0]
     updates, fired, events = counters
@@ -129,6 +128,7 @@ def advance(
     masked, found, barrier = _all(scratch.masked), _all(scratch.found), _all(scratch.barrier)
     constants, pointers, weights = _all(arrays.constants), _all(arrays.pointers), _all(arrays.weights)
     targets, narrow_targets, delays = _all(arrays.targets), _all(arrays.narrow_targets), _all(arrays.delays)
+    stimulus_weights = _all(arrays.stimulus_weights)
     thresholds, train_pointers, train_neurons = _all(arrays.thresholds), _all(trains.pointers), _all(trains.neurons)
     timed, n_timed, recorders, n_recorders = (
         tables.timed_inputs, tables.timed_inputs.shape[0], tables.recorders, tables.recorders.shape[0]
@@ -247,7 +247,7 @@ def advance(
                         view(words, low - first, high - low),
                         draws,
                         thresholds,
-                        arrays.stimulus_weights,
+                        stimulus_weights,
                     )
             for p in range(n_populations):
                 row, slot = view(populations, p * _COUNT, _COUNT), slots[p]

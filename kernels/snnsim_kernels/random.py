@@ -66,6 +66,17 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:
 
 
 @njit
+def _fill_group(own: Any, block: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> None:
+    """Fill 64 words from 16 blocks. A function of its own, or it would not vectorise: five times slower."""
+    for j in range(16):
+        w0, w1, w2, w3 = philox((block + np.uint64(j)) & _MASK, c1, c2, c3, k0, k1)
+        own[j] = w0
+        own[16 + j] = w1
+        own[32 + j] = w2
+        own[48 + j] = w3
+
+
+@njit
 def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population: Any, copy: Any) -> None:
     """Fill ``words`` (uint32), one per neuron from ``low``, a multiple of 64, to ``high`` - 1, and up to 63 behind.
 
@@ -73,16 +84,9 @@ def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population
     sixteen blocks are computed side by side, and any stretch can be filled alone.
     """
     k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
-    c1, c2, c3 = np.uint64(step) & _MASK, np.uint64(population), np.uint64(copy) & _MASK
+    c1, c2, c3 = np.uint64(step) & _MASK, np.uint64(population) & _MASK, np.uint64(copy) & _MASK
     for g in range((high - low + 63) // 64):
-        block = np.uint64((low // 64 + g) * 16)
-        own = view(words, 64 * g, 64)
-        for j in range(16):
-            w0, w1, w2, w3 = philox(block + np.uint64(j), c1, c2, c3, k0, k1)
-            own[j] = w0
-            own[16 + j] = w1
-            own[32 + j] = w2
-            own[48 + j] = w3
+        _fill_group(view(words, 64 * g, 64), np.uint64((low // 64 + g) * 16), c1, c2, c3, k0, k1)
 
 
 @njit

@@ -16,7 +16,7 @@ from numba.core.errors import NumbaExperimentalFeatureWarning
 from snnsim_models import Model, Receptor, SpikeArray
 from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
-from . import loop, neurons, propagation, random, receptors, tuples
+from . import loop, neurons, propagation, random, receptors, stimulation, tuples
 from ._jit import jit
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "delivery_kernel",
     "filler",
     "reset_kernel",
+    "stimulator",
     "update_kernel",
 ]
 
@@ -272,9 +273,17 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
 
 @cache
 def filler() -> Any:
-    """Return the compiled ``fill_words``, called as a value so that its loop vectorises whatever surrounds the call."""
+    """Return the compiled ``fill_words``."""
     signature = types.void(_array(types.uint32), _I64, _I64, types.uint64, _I64, _I64, _I64)
     return _bind(random.fill_words.py_func, "fill_words", signature)
+
+
+@cache
+def stimulator(precision: str) -> Any:
+    """Return the compiled ``stimulate``."""
+    real, words = _real(precision), _array(types.uint32)
+    signature = _I64(_array(_I64), _I64, _I64, real, words, _array(_I32), words, real)
+    return _bind(stimulation.stimulate, f"stimulate_{precision}", signature)
 
 
 @cache

@@ -42,9 +42,8 @@ def _add(target: Any, n: Any, counts: Any, weight: Any) -> None:
         target[i] += weight * counts[i]
 
 
-@njit
 def stimulate(row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any, thresholds: Any, weights: Any) -> Any:
-    """Add the input of one step to the neurons ``low`` to ``high`` - 1 of the population and return the number of events.
+    """Template: add the input of one step to the neurons ``low`` to ``high`` - 1 of the population and return the number of events.
 
     ``words`` (uint32) has one word per neuron, ``counts`` (int32) as many places to write to.
     """
