@@ -169,7 +169,8 @@ class Brian2Backend(Backend):
     def _stimulate(self, stretch: Stretch, groups: dict[str, Any], owners: dict[int, tuple[str, str]]) -> None:
         """Add the Poisson input of every step after the synapses' and count it."""
         events = stretch.counters.events[0, :, len(self._synapses) :]
-        for column, row in enumerate(self.compiled.stimuli):
+        described = self.compiled.network.stimuli
+        for column, (row, stimulus) in enumerate(zip(self.compiled.stimuli, described, strict=True)):
             name, variable = owners[int(row[Stim.TARGET_STATE])]
             first, stop = row[Stim.TARGET_NEURON], row[Stim.TARGET_NEURON] + row[Stim.TARGET_SIZE]
             thresholds = self.compiled.thresholds[row[Stim.THRESHOLDS] :][: row[Stim.N_THRESHOLDS]]
@@ -179,7 +180,7 @@ class Brian2Backend(Backend):
             np.add.at(
                 events[:, column], np.arange(stretch.last) // stretch.per_bin, counts.sum(axis=1).astype(np.int64)
             )
-            self._each_step(groups[name], f"stimulus{column}", float(stretch.weights[row[Stim.WEIGHT]]) * counts)
+            self._each_step(groups[name], f"stimulus{column}", stimulus.weight * counts)
             groups[name].run_regularly(f"{variable} += stimulus{column}(t, i)", when="synapses", order=1)
 
     def _set_inputs(self, stretch: Stretch, groups: dict[str, Any], owners: dict[int, tuple[str, str]]) -> None:

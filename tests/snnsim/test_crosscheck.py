@@ -14,7 +14,17 @@ from typer.testing import CliRunner
 import snnsim as sn
 from snnsim import brian2_backend, crosscheck
 from snnsim.cli.crosscheck import crosscheck as command
-from snnsim.crosscheck import FACTORS, Comparison, compare, covering_cases, every_case, kolmogorov_smirnov
+from snnsim.crosscheck import (
+    FACTORS,
+    Comparison,
+    compare,
+    compare_statistics,
+    covering_cases,
+    every_case,
+    kolmogorov_smirnov,
+    perturbed,
+)
+from snnsim.networks import cuba
 
 # Brian2 calls its parser by names that the parser would rather not hear.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:brian2", "ignore::DeprecationWarning:pyparsing")
@@ -301,10 +311,38 @@ def poisson(rate, seed):
 
 
 def test_the_statistics_tell_different_activity_from_equal():
-    one = poisson(20.0, 1)
-    assert all(p >= 0.01 for _, p in kolmogorov_smirnov(one, poisson(20.0, 2)).values())
-    assert kolmogorov_smirnov(one, poisson(22.0, 2))["rate"][1] < 0.01
-    assert kolmogorov_smirnov(one, one)["CV"] == (0.0, 1.0)
+    one = poisson(20.0, 1).spikes
+    equal, faster = (kolmogorov_smirnov(one, poisson(rate, 2).spikes) for rate in (20.0, 22.0))
+    # 1.63 sqrt(2 / n) is exceeded with a probability of 0.01 where n values of each are from one distribution.
+    assert max(equal["rate"], equal["CV"]) < 1.63 * math.sqrt(2 / 1000) < faster["rate"]
+    assert equal["correlation"] < 1.63 * math.sqrt(2 / 500)
+    assert set(kolmogorov_smirnov(one, one).values()) == {0.0}
+
+
+def test_perturbed_runs_start_alike_and_part():
+    net = cuba(0.1)
+    runs = list(perturbed(net, 150.0, runs=3))
+    assert [sorted(run) for run in runs] == [["exc", "inh"]] * 3
+    early = [[(s, n) for s, n in zip(run["exc"].steps, run["exc"].neurons, strict=True) if s < 30] for run in runs]
+    late = {tuple(run["exc"].steps.tolist()) for run in runs}
+    assert len(late) == 3
+    assert set(early[0]) & set(early[1]) & set(early[2])
+
+
+@brian2
+@pytest.mark.parametrize("tau_m", [20.0, 15.0])
+def test_a_chaotic_network_agrees_with_itself_and_not_with_another(monkeypatch, tau_m):
+    """snnsim in float32, which soon parts from Brian2, and once a Brian2 whose membranes are faster."""
+    right = brian2_backend.equations_of
+
+    def other(*arguments):
+        equations = right(*arguments)
+        return dataclasses.replace(equations, parameters=equations.parameters | {"tau_m": tau_m * 1e-3})
+
+    monkeypatch.setattr(brian2_backend, "equations_of", other)
+    compared = compare_statistics("cuba", cuba(0.25), 300.0, "float32")
+    assert compared.first_divergence_ms is not None
+    assert compared.agrees == (tau_m == 20.0), compared
 
 
 @pytest.mark.parametrize("agrees", [True, False])
