@@ -191,7 +191,7 @@ def test_a_switched_on_current_wakes_the_state_that_is_otherwise_not_read() -> N
 
 
 def test_rate_zero_sends_nothing_and_costs_no_event() -> None:
-    assert len(PoissonInput(0.0).thresholds(0.1)) == 0
+    assert (PoissonInput(0.0).thresholds(0.1) == 2**32 - 1).all()
     assert not counts_of(0.0).any()
 
 
