@@ -1,12 +1,28 @@
-"""How much memory there is, and a clear error before more is taken."""
+"""How much memory there is, a clear error before more is taken, and where in it an array starts."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ._errors import SimulationError
 
-__all__ = ["available_memory", "require_memory"]
+__all__ = ["CACHE_LINE", "aligned", "available_memory", "require_memory"]
+
+CACHE_LINE = 64
+"""Bytes."""
+
+
+def aligned(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy that starts at a cache line."""
+    room = np.empty(array.nbytes + CACHE_LINE, np.uint8)
+    start = -room.ctypes.data % CACHE_LINE
+    copy = room[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
 
 
 def available_memory() -> int:

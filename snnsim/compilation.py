@@ -17,7 +17,7 @@ from snnsim_kernels.scaling import CYCLE
 from snnsim_models import FOREVER, ExponentialCurrent
 
 from ._errors import NetworkError
-from ._memory import require_memory
+from ._memory import CACHE_LINE, aligned, require_memory
 from .network import Network, Population, Projection, Stimulus
 from .placement import place, plan_of
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
@@ -30,6 +30,9 @@ _MOST_DAYS = 2**16
 """Days of a calendar of releases; who is held for longer is entered again on the way."""
 
 _LEAST_POWER = 1e-4
+
+_ROW = CACHE_LINE // 4
+"""State rows start at multiples of this: cache lines, in either precision."""
 
 _STIMULI = 2**31 + 2**30
 """The first random stream of a stimulus: neurons have those below 2**31, wiring those from there on."""
@@ -94,7 +97,7 @@ class CompiledNetwork:
     def state(self, copies: int) -> State:
         """Return the state before the first step."""
         return State(
-            np.tile(self.initial, (copies, 1)),
+            aligned(np.tile(self.initial, (copies, 1))),
             np.zeros((copies, self.n_neurons), np.int32),
             np.zeros((copies, self.history), np.int32),
             np.zeros((copies, self.lengths), np.int32),
@@ -107,7 +110,7 @@ class CompiledNetwork:
     def state_offset(self, population: Population, variable: str) -> int:
         """Return where the state variable of the population's first neuron lies in a copy's state array."""
         row = self.populations[self.index(population.name)]
-        return int(row[Pop.STATE]) + population.model.states.index(variable) * population.size
+        return int(row[Pop.STATE]) + population.model.states.index(variable) * int(row[Pop.STRIDE])
 
 
 class _Pool:
@@ -156,6 +159,7 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         row[Pop.RESET] = row[Pop.KIND] if neuron_kind.model.RESET is not None else -1
         row[Pop.STOCHASTIC] = population.model.STOCHASTIC
         row[Pop.SIZE], row[Pop.NEURON] = population.size, neuron
+        row[Pop.STRIDE] = stride = -(-population.size // _ROW) * _ROW
         row[Pop.FIRST_STEP] = round(start)
         row[Pop.LAST_STEP] = round(stop) if math.isfinite(stop) else _NEVER
         row[Pop.TRAIN], row[Pop.SLOTS] = -1, 1
@@ -166,11 +170,11 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         row[Pop.CONSTANTS] = constants.add(values)
         if neuron_kind.scaled:
             row[Pop.SCALED], row[Pop.GAINS] = len(neuron_kind.receptors), constants.add(_gains(neuron_kind, values))
-            first = states.size + len(neuron_kind.model.STATES) * population.size
+            first = states.size + len(neuron_kind.model.STATES) * stride
             for k, decay in enumerate(values[neuron_kind.n_constants + 1 :: 2, 0]):
-                factors[first + k * population.size] = constants.add(_factors(decay))
+                factors[first + k * stride] = constants.add(_factors(decay))
         for value in (*own, *(0.0 for _ in population.model.states[len(own) :])):
-            states.add(np.broadcast_to(value, population.size))
+            states.add(np.pad(np.broadcast_to(value, population.size), (0, stride - population.size)))
         if longest := population.model.longest_hold(network.dt):
             row[Pop.DAYS] = min(longest + 2, _MOST_DAYS)
         neuron += population.size
@@ -300,7 +304,7 @@ def _receptor_state(populations: NDArray[np.int64], names: list[str], joined: Pr
     model = target.population.model
     variable = model.states.index(model.arrival(joined.receptor))
     row = populations[names.index(target.population.name)]
-    return int(row[Pop.STATE]) + variable * target.population.size + target.start
+    return int(row[Pop.STATE]) + variable * int(row[Pop.STRIDE]) + target.start
 
 
 def _regulations(
@@ -327,7 +331,7 @@ def _regulations(
             values.append(0.0)
         elif isinstance(rule, Homeostasis):
             row[Reg.KIND] = Reg.HOMEOSTASIS
-            row[Reg.STATE] = population[Pop.STATE] + regulated.model.states.index("theta") * regulated.size
+            row[Reg.STATE] = population[Pop.STATE] + regulated.model.states.index("theta") * population[Pop.STRIDE]
             values.append(rule.decrement)
         elif isinstance(rule, Normalisation):
             row[Reg.KIND] = Reg.NORMALISATION

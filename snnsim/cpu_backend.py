@@ -17,7 +17,7 @@ from snnsim_kernels.registry import NeuronKind
 from snnsim_kernels.team import ABANDONED, BARRIER_SIZE
 
 from ._cores import cores
-from ._memory import require_memory
+from ._memory import aligned, require_memory
 from .backend import Backend, Stretch
 from .compilation import CompiledNetwork
 
@@ -210,13 +210,13 @@ class CpuBackend(Backend):
         return Scratch(
             # The loop returns when one more step might not fit; without recording nothing is ever written.
             spike_log=np.empty((max(65536, 4 * n_neurons) if stretch.log_spikes else n_neurons, 3), np.int32),
-            flags=np.zeros(largest, np.uint8),
-            words=np.zeros(largest, np.uint32),
-            draws=np.zeros(largest, np.int32),
+            flags=aligned(np.zeros(largest, np.uint8)),
+            words=aligned(np.zeros(largest, np.uint32)),
+            draws=aligned(np.zeros(largest, np.int32)),
             calendar=np.full(self.compiled.calendar, -1, np.int32),
             following=np.zeros(n_neurons, np.int32),
             due=np.zeros(n_neurons, np.int64),
-            masked=np.zeros(n_neurons, np.uint8),
+            masked=aligned(np.zeros(n_neurons, np.uint8)),
             ranges=ranges,
             found=np.zeros(2 * n_neurons if together else 0, np.int32),
             counts=np.zeros((2, workers, len(populations), 2), np.int64),

@@ -17,6 +17,7 @@ from snnsim_kernels.layout import State
 from snnsim_models import FOREVER
 
 from ._errors import SimulationError
+from ._memory import aligned
 from .compilation import CompiledNetwork
 
 __all__ = ["FORMAT_VERSION", "load_state", "read_arrays", "save_state", "write_arrays"]
@@ -117,7 +118,7 @@ def load_state(
         if found is None or found.dtype != expected.dtype or found.shape != expected.shape:
             shape = "nothing" if found is None else f"{found.dtype} {found.shape}"
             raise SimulationError(f"{path}: {name} must be {expected.dtype} {expected.shape}, got {shape}")
-    state = State(*(np.ascontiguousarray(arrays[name]) for name in State._fields))
+    state = State(*(aligned(arrays[name]) for name in State._fields))
     if bad := _impossible(compiled, state):
         raise SimulationError(f"{path}: {bad}")
     weights = arrays.get("weights", compiled.weights)

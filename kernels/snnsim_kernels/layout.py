@@ -1,7 +1,8 @@
 """Columns of the integer tables that describe a compiled network to the kernels, and the arrays that go with them.
 
 One run loop serves every network because populations and projections are rows of tables into flat arrays. All offsets count
-elements. State rows of a population are contiguous: variable k of neuron i lies at ``STATE + k * SIZE + i``.
+elements. Variable k of neuron i of a population lies at ``STATE + k * STRIDE + i``, each row on cache lines of its own: vectors
+that straddle two of them would cost a quarter more.
 """
 
 from enum import IntEnum
@@ -47,7 +48,8 @@ class PopulationColumn(IntEnum):
     STOCHASTIC = 18  # 1 where the update takes random words
     SCALED = 19  # how many receptor rows are kept scaled (see scaling.py), 0 or all...
     GAINS = 20  # ...and the offset in the constants of what they add to v, for each step of a cycle and each row
-    COUNT = 21
+    STRIDE = 21  # entries from one state row to the next: SIZE, rounded up to whole cache lines
+    COUNT = 22
 
 
 class ProjectionColumn(IntEnum):

@@ -34,6 +34,7 @@ _SIZE, _STATE, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.STA
 _TRAIN, _TRAIN_FIRST = int(PopulationColumn.TRAIN), int(PopulationColumn.TRAIN_FIRST)
 _TRAIN_STEPS, _NEURON = int(PopulationColumn.TRAIN_STEPS), int(PopulationColumn.NEURON)
 _FOREVER = np.int32(FOREVER)
+_STRIDE = int(PopulationColumn.STRIDE)
 _SCALED, _GAINS = int(PopulationColumn.SCALED), int(PopulationColumn.GAINS)
 _CALENDAR, _DAYS = int(PopulationColumn.CALENDAR), int(PopulationColumn.DAYS)
 
@@ -110,7 +111,7 @@ def release_due(
     n, day = row[_SIZE], row[_CALENDAR] + step % row[_DAYS]
     i = calendar[day]
     calendar[day] = -1
-    rows = state_rows(state, row[_STATE], n)
+    rows = state_rows(state, row[_STATE], row[_STRIDE])
     while i >= 0:
         after, wait = following[row[_NEURON] + i], held[row[_NEURON] + i]
         if wait >= _FOREVER:
@@ -143,7 +144,7 @@ def update_uniform(
     """Template: every neuron has the same constants."""
     n = high - low
     release(step, row, state, held, masked, calendar, following, due, constants)
-    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    rows = state_rows(state, row[_STATE] + low, row[_STRIDE])
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), scalars(constants, row[_CONSTANTS], 1))
     return list_flagged(flags, n, low, spikes)
 
@@ -158,7 +159,7 @@ def update_scaled(
     count, gains = row[_SCALED], row[_GAINS]
     # The powers of a whole cycle stand behind the gains of its steps.
     rescale(row, FIRST, count, low, high, step, state, constants, gains + CYCLE * count)
-    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    rows = state_rows(state, row[_STATE] + low, row[_STRIDE])
     c = scalars(constants, row[_CONSTANTS], 1) + gains_of(constants, gains + step % CYCLE * count, 1)
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c)
     return list_flagged(flags, n, low, spikes)
@@ -171,7 +172,7 @@ def update_per_neuron(
     """Template: every neuron has constants of its own."""
     n = high - low
     release(step, row, state, held, masked, calendar, following, due, constants)
-    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    rows = state_rows(state, row[_STATE] + low, row[_STRIDE])
     c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c)
     return list_flagged(flags, n, low, spikes)
@@ -184,7 +185,7 @@ def update_stochastic(
     """Template: every neuron has a random number per step and constants of its own."""
     n = high - low
     release(step, row, state, held, masked, calendar, following, due, constants)
-    rows = state_rows(state, row[_STATE] + low, row[_SIZE])
+    rows = state_rows(state, row[_STATE] + low, row[_STRIDE])
     c = constant_rows(constants, row[_CONSTANTS] + low, row[_SIZE])
     sweep(rows, n, view(masked, row[_NEURON] + low, n), flags, np.int32(step), c, words)
     return list_flagged(flags, n, low, spikes)
@@ -213,7 +214,7 @@ def reset(
 ) -> None:  # fmt: skip
     """Template: reset, and hold for as long as they are refractory, those of the neurons ``low`` to ``high`` - 1 that spiked."""
     n = row[_SIZE]
-    rows = state_rows(state, row[_STATE], n)
+    rows = state_rows(state, row[_STATE], row[_STRIDE])
     for q in range(n_spikes):
         i = spikes[q]
         if low <= i < high:

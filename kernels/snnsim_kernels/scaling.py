@@ -18,7 +18,7 @@ __all__ = ["CYCLE", "rescale"]
 CYCLE = 16
 """Steps from one rescaling to the next. A current that decays by more than 1e-4 in it is not kept scaled."""
 
-_STATE, _SIZE = int(PopulationColumn.STATE), int(PopulationColumn.SIZE)
+_STATE, _STRIDE = int(PopulationColumn.STATE), int(PopulationColumn.STRIDE)
 
 
 @njit
@@ -38,5 +38,5 @@ def rescale(
     if step % CYCLE != 0:
         return
     for k in range(count):
-        own = view(state, row[_STATE] + (first + k) * row[_SIZE] + low, high - low)
+        own = view(state, row[_STATE] + (first + k) * row[_STRIDE] + low, high - low)
         _multiply(own, high - low, constants[powers + k])
