@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from snnsim_models import FOREVER
 
+from .bits import trailing_zeros
 from .layout import PopulationColumn
 from .refractoriness import enter, hold
 from .scaling import CYCLE, rescale
@@ -34,6 +35,7 @@ _SIZE, _STATE, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.STA
 _TRAIN, _TRAIN_FIRST = int(PopulationColumn.TRAIN), int(PopulationColumn.TRAIN_FIRST)
 _TRAIN_STEPS, _NEURON = int(PopulationColumn.TRAIN_STEPS), int(PopulationColumn.NEURON)
 _FOREVER = np.int32(FOREVER)
+_ONE, _BYTE = np.uint64(1), np.uint64(3)
 _STRIDE = int(PopulationColumn.STRIDE)
 _SCALED, _GAINS = int(PopulationColumn.SCALED), int(PopulationColumn.GAINS)
 _CALENDAR, _DAYS = int(PopulationColumn.CALENDAR), int(PopulationColumn.DAYS)
@@ -43,7 +45,7 @@ _CALENDAR, _DAYS = int(PopulationColumn.CALENDAR), int(PopulationColumn.DAYS)
 def list_flagged(flags: Any, n: Any, first: Any, spikes: Any) -> Any:
     """Write ``first`` + the indices of the nonzero flags to ``spikes`` and return their number, reading 64 flags at a time.
 
-    ``flags`` has at least n entries, rounded up to a multiple of 64; what lies past n is ignored.
+    A flag is 0 or 1. ``flags`` has at least n entries, rounded up to a multiple of 64; what lies past n is ignored.
     """
     count = 0
     blocks = (n + 63) // 64
@@ -52,12 +54,13 @@ def list_flagged(flags: Any, n: Any, first: Any, spikes: Any) -> Any:
         e = view(eights, 8 * b, 8)
         if (e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]) != 0:
             for k in range(8):
-                if e[k] != 0:
-                    start = 64 * b + 8 * k
-                    for i in range(start, min(start + 8, n)):
-                        if flags[i] != 0:
-                            spikes[count] = first + i
-                            count += 1
+                word = e[k]
+                while word != 0:
+                    i = 64 * b + 8 * k + np.int64(trailing_zeros(word) >> _BYTE)
+                    if i < n:
+                        spikes[count] = first + i
+                        count += 1
+                    word &= word - _ONE
     return count
 
 
@@ -108,16 +111,18 @@ def release_due(
     """Template: release the neurons whose refractoriness ends in this step."""
     if row[_DAYS] == 0:
         return
-    n, day = row[_SIZE], row[_CALENDAR] + step % row[_DAYS]
-    i = calendar[day]
-    calendar[day] = -1
+    n, today = row[_SIZE], step % row[_DAYS]
+    i = calendar[row[_CALENDAR] + today]
+    if i < 0:
+        return
+    calendar[row[_CALENDAR] + today] = -1
     rows = state_rows(state, row[_STATE], row[_STRIDE])
     while i >= 0:
         after, wait = following[row[_NEURON] + i], held[row[_NEURON] + i]
         if wait >= _FOREVER:
             pass
         elif wait > 0:
-            enter(row, i, step, wait, held, calendar, following, due)
+            enter(row, i, step, today, wait, held, calendar, following, due)
         else:
             masked[row[_NEURON] + i] = 0
             c = scalars(constants, row[_CONSTANTS] + (i if PER_NEURON else 0), n if PER_NEURON else 1)
@@ -213,7 +218,7 @@ def reset(
     due: Any, spikes: Any, n_spikes: Any, constants: Any,
 ) -> None:  # fmt: skip
     """Template: reset, and hold for as long as they are refractory, those of the neurons ``low`` to ``high`` - 1 that spiked."""
-    n = row[_SIZE]
+    n, today = row[_SIZE], step % max(row[_DAYS], 1)
     rows = state_rows(state, row[_STATE], row[_STRIDE])
     for q in range(n_spikes):
         i = spikes[q]
@@ -222,7 +227,7 @@ def reset(
             new, updates = scalar(state_of(rows, i), c)
             store(rows, i, new)
             if updates > 0:
-                hold(row, i, step, updates, held, masked, calendar, following, due)
+                hold(row, i, step, today, updates, held, masked, calendar, following, due)
 
 
 def reset_nothing(

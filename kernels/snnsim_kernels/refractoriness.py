@@ -21,27 +21,40 @@ _FOREVER = np.int32(FOREVER)
 
 
 @njit
-def enter(row: Any, i: Any, step: Any, wait: Any, held: Any, calendar: Any, following: Any, due: Any) -> None:
-    """Have neuron i released ``wait`` steps after ``step``."""
+def enter(
+    row: Any, i: Any, step: Any, today: Any, wait: Any, held: Any, calendar: Any, following: Any, due: Any
+) -> None:
+    """Have neuron i released ``wait`` steps after ``step``, whose day is ``today``."""
     days = row[_DAYS]
     far = min(np.int64(wait), days - 1)
     held[row[_NEURON] + i] = wait - far
     due[row[_NEURON] + i] = step + far
-    day = row[_CALENDAR] + (step + far) % days
-    following[row[_NEURON] + i] = calendar[day]
-    calendar[day] = i
+    day = today + far
+    if day >= days:
+        day -= days
+    following[row[_NEURON] + i] = calendar[row[_CALENDAR] + day]
+    calendar[row[_CALENDAR] + day] = i
 
 
 @njit
 def hold(
-    row: Any, i: Any, step: Any, updates: Any, held: Any, masked: Any, calendar: Any, following: Any, due: Any
+    row: Any,
+    i: Any,
+    step: Any,
+    today: Any,
+    updates: Any,
+    held: Any,
+    masked: Any,
+    calendar: Any,
+    following: Any,
+    due: Any,
 ) -> None:
     """Hold neuron i for the ``updates`` updates after ``step``, at least 1; or longer, where it is held for longer already."""
     a = row[_NEURON] + i
     if updates >= _FOREVER:
         held[a] = _FOREVER  # if it stands in the calendar, it stays held when its day comes
     elif not masked[a]:
-        enter(row, i, step, updates + 1, held, calendar, following, due)
+        enter(row, i, step, today, updates + 1, held, calendar, following, due)
     elif held[a] < _FOREVER:
         held[a] = max(np.int64(held[a]), step + updates + 1 - due[a])
     masked[a] = 1
@@ -54,12 +67,12 @@ def open_calendar(
     """Enter what ``held`` says before ``step`` of neurons ``low`` to ``high`` - 1."""
     for day in range(row[_DAYS]):
         calendar[row[_CALENDAR] + day] = -1
-    a = row[_NEURON]
+    a, today = row[_NEURON], step % max(row[_DAYS], 1)
     for i in range(low, high):
         wait = held[a + i]
         masked[a + i] = wait > 0
         if 0 < wait < _FOREVER:
-            enter(row, i, step, wait - 1, held, calendar, following, due)
+            enter(row, i, step, today, wait - 1, held, calendar, following, due)
 
 
 @njit

@@ -20,6 +20,7 @@ _KIND, _WHAT = int(RegulationColumn.KIND), int(RegulationColumn.WHAT)
 _GROUP, _WINNERS, _UPDATES = int(RegulationColumn.GROUP), int(RegulationColumn.WINNERS), int(RegulationColumn.UPDATES)
 _STATE, _VALUE, _EVERY = int(RegulationColumn.STATE), int(RegulationColumn.VALUE), int(RegulationColumn.EVERY)
 _WINNER_TAKE_ALL, _HOMEOSTASIS = int(RegulationColumn.WINNER_TAKE_ALL), int(RegulationColumn.HOMEOSTASIS)
+_DAYS = int(PopulationColumn.DAYS)
 _P_COUNT, _SIZE, _V = int(PopulationColumn.COUNT), int(PopulationColumn.SIZE), int(PopulationColumn.STATE)
 _J_COUNT = int(ProjectionColumn.COUNT)
 _SOURCES, _TARGETS = int(ProjectionColumn.SOURCE_SIZE), int(ProjectionColumn.TARGET_SIZE)
@@ -73,7 +74,7 @@ def compete(
                     spikes[kept] = i
                     kept += 1
                 else:
-                    hold(row, i, step, updates, held, masked, calendar, following, due)
+                    hold(row, i, step, step % row[_DAYS], updates, held, masked, calendar, following, due)
             start = stop
         count = kept
     return count
