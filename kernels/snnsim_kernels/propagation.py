@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from .layout import ProjectionColumn
+from .prefetch import prefetch
 from .views import view
 
 __all__ = [
@@ -174,7 +175,22 @@ def narrow(targets: Any, narrow_targets: Any, offset: Any, n: Any) -> Any:
     return view(narrow_targets, offset, n)
 
 
+@njit
+def wide_prefetch(targets: Any, narrow_targets: Any, at: Any) -> None:
+    """Fetch the first two cache lines of such targets."""
+    prefetch(targets, at)
+    prefetch(targets, at + 16)
+
+
+@njit
+def narrow_prefetch(targets: Any, narrow_targets: Any, at: Any) -> None:
+    """Fetch the first two cache lines of such targets."""
+    prefetch(narrow_targets, at)
+    prefetch(narrow_targets, at + 32)
+
+
 reached_of: Any = wide
+prefetch_targets: Any = wide_prefetch
 
 
 @njit
@@ -202,6 +218,12 @@ def deliver_sparse(
     offset, bounds, shared = row[_SYNAPSES], row[_POINTERS], low > 0 or high < size
     start, stop = _own(row, spikes, n_spikes)
     events = 0
+    # A source fires at random: what its synapses need is in no cache yet, and comes for all spikes at once.
+    for q in range(start, stop):
+        prefetch(pointers, bounds + (spikes[q] - first) * n_delays + part)
+    for q in range(start, stop):
+        begin = offset + pointers[bounds + (spikes[q] - first) * n_delays + part]
+        prefetch_targets(targets, narrow_targets, begin)
     for q in range(start, stop):
         p = bounds + (spikes[q] - first) * n_delays + part
         begin, end = pointers[p], pointers[p + 1]

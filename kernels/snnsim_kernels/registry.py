@@ -303,6 +303,7 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
         "weight_of": getattr(propagation, weight),
         "weights_of": getattr(propagation, f"{weight}s"),
         "reached_of": getattr(propagation, width),
+        "prefetch_targets": getattr(propagation, f"{width}_prefetch"),
     }
     name = f"{template.__name__}_{event}_{weight}_{width}_{precision}"
     return _bind(template, name, _delivery_signature(precision), **names)
