@@ -31,7 +31,7 @@ from snnsim_models import (
 
 from .inputs import Inputs, TimedInput
 from .network import Network, Population, Slice
-from .networks import cuba
+from .networks import brunel, coba, cuba
 from .results import Result
 from .rules import FixedInDegree
 from .simulator import Simulator
@@ -85,6 +85,8 @@ FACTORS: Mapping[str, tuple[str, ...]] = {
 CHAOTIC: Mapping[str, tuple[Callable[[], Network], str]] = {
     "CUBA, 4,000 neurons": (cuba, "float64"),
     "CUBA, 4,000 neurons, snnsim in float32": (cuba, "float32"),
+    "COBA, 4,000 neurons": (coba, "float64"),
+    "Brunel, 5,000 neurons, fixed in-degree": (lambda: brunel(0.4, fixed_in_degree=True), "float64"),
 }
 """Networks in which one spike that moves by a step soon moves all others, and the precision of snnsim.
 
@@ -270,7 +272,7 @@ def compare_statistics(name: str, net: Network, duration: float, precision: str 
 
     ``precision`` is that of snnsim; Brian2 computes in float64.
     """
-    record = {population: ["spikes"] for population in net.populations}
+    record = {population: ["spikes"] for population in _neurons(net)}
     ours = Simulator(net, precision=precision, threads=1).run(duration, record=record)
     theirs = Simulator(net, backend="brian2").run(duration, record=record)
     found = kolmogorov_smirnov(ours.spikes, theirs.spikes)
@@ -290,6 +292,11 @@ def compare_statistics(name: str, net: Network, duration: float, precision: str 
     )
 
 
+def _neurons(net: Network) -> dict[str, Population]:
+    """Return the populations that are no sources."""
+    return {name: population for name, population in net.populations.items() if population.model.receptor_map}
+
+
 def perturbed(
     net: Network, duration: float, precision: str = "float64", runs: int = _PERTURBED
 ) -> Iterator[Mapping[str, SpikeTrain]]:
@@ -301,9 +308,9 @@ def perturbed(
     rng = np.random.default_rng(1)
     kicks = {
         name: TimedInput([0.0, net.dt], np.stack([rng.normal(0.0, 2.0, (runs, p.size)), np.zeros((runs, p.size))], 1))
-        for name, p in net.populations.items()
+        for name, p in _neurons(net).items()
     }
-    record = {name: ["spikes"] for name in net.populations}
+    record = {name: ["spikes"] for name in _neurons(net)}
     spikes = Simulator(net, copies=runs, precision=precision).run(duration, inputs=kicks, record=record).spikes
     for k in range(runs):
         yield {name: train.copy(k) for name, train in spikes.items()}

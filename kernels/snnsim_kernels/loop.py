@@ -156,13 +156,14 @@ def advance(
             open_calendar(row, ranges[p, 0], ranges[p, 1], step, held, masked, calendar, following, due)
         while step < last_step and logged + held.size <= spike_log.shape[0]:
             t = step - first_step
-            bin_ = t // per_bin
+            bin_ = t if per_bin == 1 else t // per_bin  # here and below: a division costs as much as fifty neurons
             if n_timed > 0:
                 _set_inputs(timed, arrays, ranges, mine, copy, t)
             side = step & 1
             for p in range(n_populations):
                 row = view(populations, p * _COUNT, _COUNT)
-                low, high, slot = ranges[p, 0], ranges[p, 1], step % row[_SLOTS]
+                low, high = ranges[p, 0], ranges[p, 1]
+                slot = 0 if row[_SLOTS] == 1 else step % row[_SLOTS]
                 slots[p] = slot
                 count = 0
                 awake = row[_FIRST_STEP] <= step < row[_LAST_STEP]
@@ -180,20 +181,8 @@ def advance(
                     )  # fmt: skip
                     if regulated and count > 0:
                         count = compete(
-                            regulations,
-                            p,
-                            row,
-                            step,
-                            mine,
-                            held,
-                            masked,
-                            calendar,
-                            following,
-                            due,
-                            spikes,
-                            count,
-                            draws,
-                        )
+                            regulations, p, row, step, mine, held, masked, calendar, following, due, spikes, count, draws,
+                        )  # fmt: skip
                 if workers == 1:
                     length[row[_LENGTHS] + slot] = count
                 else:

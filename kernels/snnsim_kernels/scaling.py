@@ -15,7 +15,7 @@ from .views import view
 
 __all__ = ["CYCLE", "rescale"]
 
-CYCLE = 16
+CYCLE = 32
 """Steps from one rescaling to the next. A current that decays by more than 1e-4 in it is not kept scaled."""
 
 _STATE, _STRIDE = int(PopulationColumn.STATE), int(PopulationColumn.STRIDE)
