@@ -73,17 +73,18 @@ class PreparedRecorders:
     ) -> dict[str, SpikeTrain]:
         """Return the recorded spike trains from a log of (copy, step - first, neuron of the copy)."""
         trains = {}
+        of_copy, after, of_neuron = np.ascontiguousarray(log.T)  # columns are read several times
         for name, only in self.spikes.items():
             row = compiled.populations[compiled.index(name)]
             start, size = row[Pop.NEURON], int(row[Pop.SIZE])
-            neurons = log[:, 2] - np.int32(start)
-            mine = (neurons >= 0) & (neurons < size)
+            neurons = of_neuron - np.int32(start)
+            mine = np.flatnonzero((neurons >= 0) & (neurons < size))
             if only is not None:
                 wanted = np.zeros(size, bool)
                 wanted[only] = True
-                mine[mine] = wanted[neurons[mine]]
+                mine = mine[wanted[neurons[mine]]]
             trains[name] = SpikeTrain(
-                log[mine, 0], log[mine, 1].astype(np.int64) + first, neurons[mine], size, copies, compiled.network.dt, first, last
+                of_copy[mine], after[mine].astype(np.int64) + first, neurons[mine], size, copies, compiled.network.dt, first, last
             )  # fmt: skip
         return trains
 
