@@ -61,8 +61,7 @@ class CpuBackend(Backend):
                 [registry.update_kernel(kind, precision) for kind in kinds],
                 [registry.reset_kernel(kind, precision) for kind in kinds],
                 [registry.delivery_kernel(kind, precision) for kind in self.compiled.deliveries or _SPARE],
-                registry.filler(),
-                registry.stimulator(precision),
+                registry.single_kernels(precision, len(self.compiled.stimuli) > 0, len(self.compiled.regulations) > 0),
             )
         return self._kernel_sets[kinds]
 

@@ -258,23 +258,19 @@ class Simulator:
 
         A state variable that is zero and stays so in this run need not be read: that is a kernel of its own, and a fifth faster.
         """
-        kinds = list(self._compiled.neuron_kinds)
+        kinds: list[NeuronKind] = []
+        joined = (*self._compiled.projections[:, Proj.TARGET_STATE], *self._compiled.stimuli[:, Stim.TARGET_STATE])
         for row, population in zip(populations, self.network.populations.values(), strict=True):
-            kind = kinds[row[Pop.KIND]]
-            if kind.model.DORMANT is None:
-                continue
-            offset = self._compiled.state_offset(population, kind.model.DORMANT)
-            joined = (*self._compiled.projections[:, Proj.TARGET_STATE], *self._compiled.stimuli[:, Stim.TARGET_STATE])
-            reached = any(offset <= state < offset + population.size for state in joined)
-            if (
-                not reached
-                and offset not in set_later
-                and not self._state.values[:, offset : offset + population.size].any()
-            ):
-                dormant = kind._replace(dormant=True)
-                if dormant not in kinds:
-                    kinds.append(dormant)
-                row[Pop.KIND] = kinds.index(dormant)
+            kind = self._compiled.neuron_kinds[row[Pop.KIND]]
+            if kind.model.DORMANT is not None:
+                offset = self._compiled.state_offset(population, kind.model.DORMANT)
+                reached = any(offset <= state < offset + population.size for state in joined) or offset in set_later
+                zero = not self._state.values[:, offset : offset + population.size].any()
+                kind = kind._replace(dormant=zero and not reached)
+            if kind not in kinds:
+                kinds.append(kind)
+            row[Pop.KIND] = kinds.index(kind)
+            row[Pop.RESET] = row[Pop.KIND] if kind.model.RESET is not None else -1
         return tuple(kinds)
 
     def _operations(self, counters: Counters) -> Operations:

@@ -15,7 +15,6 @@ from numba import njit
 
 from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
 from .refractoriness import close_calendar, open_calendar
-from .regulation import after_delivery, compete
 from .scaling import CYCLE
 from .team import wait_for_all
 from .views import flush_denormals, restore_denormals, view
@@ -123,6 +122,7 @@ def advance(
     logged = 0
     update_kernels, reset_kernels, delivery_kernels = kernels.updates, kernels.resets, kernels.deliveries
     fill_words, stimulate = kernels.fillers[0], kernels.stimulators[0]
+    compete, after_delivery = kernels.competitions[0], kernels.corrections[0]
     populations, projections, stimuli = tables.populations, tables.projections, tables.stimuli
     n_populations, n_projections = populations.shape[0], projections.shape[0]
     updates, fired, events = counters
@@ -138,7 +138,7 @@ def advance(
     timed, n_timed, recorders, n_recorders = (
         tables.timed_inputs, tables.timed_inputs.shape[0], tables.recorders, tables.recorders.shape[0]
     )  # fmt: skip
-    regulations = tables.regulations
+    regulations, regulation_values = tables.regulations, _all(arrays.regulation_values)
     regulated = regulations.shape[0] > 0
     one = constants.dtype.type(1)
     slots = np.zeros(n_populations, np.int64)  # of each population, the list of this step
@@ -251,7 +251,7 @@ def advance(
                     )  # fmt: skip
             if regulated:
                 after_delivery(
-                    regulations, arrays.regulation_values, projections, populations, ranges, slots, length, _LENGTHS, step, mine,
+                    regulations, regulation_values, projections, populations, ranges, slots, length, step, mine,
                     pointers, targets, narrow_targets, weights,
                 )  # fmt: skip
             step += np.int64(1)

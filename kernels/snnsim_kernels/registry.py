@@ -16,7 +16,7 @@ from numba.core.errors import NumbaExperimentalFeatureWarning
 from snnsim_models import Model, Receptor, SpikeArray
 from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
-from . import loop, neurons, propagation, random, receptors, stimulation, tuples
+from . import loop, neurons, propagation, random, receptors, regulation, stimulation, tuples
 from ._jit import jit
 
 __all__ = [
@@ -26,9 +26,8 @@ __all__ = [
     "ReceptorKind",
     "advance",
     "delivery_kernel",
-    "filler",
     "reset_kernel",
-    "stimulator",
+    "single_kernels",
     "update_kernel",
 ]
 
@@ -310,18 +309,25 @@ def delivery_kernel(kind: DeliveryKind, precision: str) -> Any:
 
 
 @cache
-def filler() -> Any:
-    """Return the compiled ``fill_words``."""
-    signature = types.void(_array(types.uint32), _I64, _I64, types.uint64, _I64, _I64, _I64)
-    return _bind(random.fill_words.py_func, "fill_words", signature)
-
-
-@cache
-def stimulator(precision: str) -> Any:
-    """Return the compiled ``stimulate``."""
-    real, words = _real(precision), _array(types.uint32)
-    signature = _I64(_array(_I64), _I64, _I64, real, words, _array(_I32), words, real.dtype)
-    return _bind(stimulation.stimulate, f"stimulate_{precision}", signature)
+def single_kernels(precision: str, stimulated: bool, regulated: bool) -> tuple[Any, ...]:
+    """Return the kernels of which a network needs one each; those that it does not need do nothing."""
+    real, flags, counts = _real(precision), _array(types.uint8), _array(_I32)
+    words, whole, table = _array(types.uint32), _array(_I64), _array(_I64, 2)
+    stimulate = stimulation.stimulate if stimulated else stimulation.stimulate_nobody
+    compete = regulation.compete if regulated else regulation.compete_nobody
+    after = regulation.after_delivery if regulated else regulation.after_delivery_nothing
+    signatures = (
+        (random.fill_words.py_func, types.void(words, _I64, _I64, types.uint64, _I64, _I64, _I64)),
+        (stimulate, _I64(whole, _I64, _I64, real, words, counts, words, real.dtype)),
+        (compete, _I64(table, _I64, whole, _I64, real, counts, flags, counts, counts, whole, counts, _I64, counts)),
+        (
+            after,
+            types.void(
+                table, real, table, table, table, whole, counts, _I64, real, whole, counts, _array(types.uint16), real
+            ),
+        ),
+    )
+    return tuple(_bind(kernel, f"{kernel.__name__}_{precision}", signature) for kernel, signature in signatures)
 
 
 @cache

@@ -13,14 +13,14 @@ from .layout import PopulationColumn, ProjectionColumn, RegulationColumn
 from .refractoriness import hold
 from .views import view
 
-__all__ = ["after_delivery", "compete"]
+__all__ = ["after_delivery", "after_delivery_nothing", "compete", "compete_nobody"]
 
 _COUNT = int(RegulationColumn.COUNT)
 _KIND, _WHAT = int(RegulationColumn.KIND), int(RegulationColumn.WHAT)
 _GROUP, _WINNERS, _UPDATES = int(RegulationColumn.GROUP), int(RegulationColumn.WINNERS), int(RegulationColumn.UPDATES)
 _STATE, _VALUE, _EVERY = int(RegulationColumn.STATE), int(RegulationColumn.VALUE), int(RegulationColumn.EVERY)
 _WINNER_TAKE_ALL, _HOMEOSTASIS = int(RegulationColumn.WINNER_TAKE_ALL), int(RegulationColumn.HOMEOSTASIS)
-_DAYS = int(PopulationColumn.DAYS)
+_DAYS, _LENGTHS = int(PopulationColumn.DAYS), int(PopulationColumn.LENGTHS)
 _P_COUNT, _SIZE, _V = int(PopulationColumn.COUNT), int(PopulationColumn.SIZE), int(PopulationColumn.STATE)
 _J_COUNT = int(ProjectionColumn.COUNT)
 _SOURCES, _TARGETS = int(ProjectionColumn.SOURCE_SIZE), int(ProjectionColumn.TARGET_SIZE)
@@ -40,7 +40,6 @@ def _best(potentials: Any, spikes: Any, start: Any, stop: Any) -> Any:
     return best
 
 
-@njit
 def compete(
     rules: Any, population: Any, row: Any, step: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any,
     due: Any, spikes: Any, count: Any, scratch: Any,
@@ -109,17 +108,16 @@ def _normalise_sparse(row: Any, pointers: Any, reached: Any, weights: Any, total
         own[k] *= sums[targets[k]]
 
 
-@njit
 def after_delivery(
-    rules: Any, values: Any, projections: Any, populations: Any, ranges: Any, slots: Any, lengths: Any, lengths_of: Any,
-    step: Any, state: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any,
+    rules: Any, values: Any, projections: Any, populations: Any, ranges: Any, slots: Any, lengths: Any, step: Any,
+    state: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any,
 ) -> None:  # fmt: skip
     """Apply homeostasis, for the spikes of this step, and the normalisations that are due at its end."""
     for r in range(rules.shape[0]):
         what, value = rules[r, _WHAT], values[rules[r, _VALUE]]
         if rules[r, _KIND] == _HOMEOSTASIS:
             row = view(populations, what * _P_COUNT, _P_COUNT)
-            count = lengths[row[lengths_of] + slots[what]]
+            count = lengths[row[_LENGTHS] + slots[what]]
             if count > 0:
                 for i in range(ranges[what, 0], ranges[what, 1]):
                     state[rules[r, _STATE] + i] -= value * count
@@ -131,3 +129,18 @@ def after_delivery(
                 _normalise_sparse(row, pointers, narrow_targets, weights, value)
             else:
                 _normalise_sparse(row, pointers, targets, weights, value)
+
+
+def compete_nobody(
+    rules: Any, population: Any, row: Any, step: Any, state: Any, held: Any, masked: Any, calendar: Any, following: Any,
+    due: Any, spikes: Any, count: Any, scratch: Any,
+) -> Any:  # fmt: skip
+    """Do nothing: no population has rules."""
+    return count
+
+
+def after_delivery_nothing(
+    rules: Any, values: Any, projections: Any, populations: Any, ranges: Any, slots: Any, lengths: Any, step: Any,
+    state: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any,
+) -> None:  # fmt: skip
+    """Do nothing: neither population nor projection has rules."""

@@ -12,7 +12,7 @@ from numba import njit
 from .layout import StimulusColumn
 from .views import view
 
-__all__ = ["stimulate"]
+__all__ = ["stimulate", "stimulate_nobody"]
 
 _TARGET_NEURON, _TARGET_STATE = int(StimulusColumn.TARGET_NEURON), int(StimulusColumn.TARGET_STATE)
 _THRESHOLDS, _N_THRESHOLDS = int(StimulusColumn.THRESHOLDS), int(StimulusColumn.N_THRESHOLDS)
@@ -56,3 +56,10 @@ def stimulate(row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any
         events += _count(view(words, first, m), m, limits, own)
         _add(view(target, first, m), m, own, weight)
     return events
+
+
+def stimulate_nobody(
+    row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any, thresholds: Any, weight: Any
+) -> Any:
+    """Do nothing: the network has no stimuli."""
+    return 0
