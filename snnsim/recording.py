@@ -83,7 +83,7 @@ class PreparedRecorders:
                 wanted = np.zeros(size, bool)
                 wanted[only] = True
                 mine = mine[wanted[neurons[mine]]]
-            trains[name] = SpikeTrain(
+            trains[name] = SpikeTrain.logged(
                 of_copy[mine], after[mine].astype(np.int64) + first, neurons[mine], size, copies, compiled.network.dt, first, last
             )  # fmt: skip
         return trains

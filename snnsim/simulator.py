@@ -286,11 +286,11 @@ class Simulator:
         spiking = np.array([not population.model.GRADED for population in populations])
         updates, fired, events = counters
         return Operations(
-            acs=events[:, :, ~graded].sum(axis=2),
-            macs=events[:, :, graded].sum(axis=2),
-            membrane_updates=updates[:, :, neuron].sum(axis=2),
-            encoder_operations=updates[:, :, encoder].sum(axis=2),
-            spikes=fired[:, :, spiking].sum(axis=2),
+            acs=events @ (~graded).astype(np.int64),
+            macs=events @ graded.astype(np.int64),
+            membrane_updates=updates @ neuron.astype(np.int64),
+            encoder_operations=updates @ encoder.astype(np.int64),
+            spikes=fired @ spiking.astype(np.int64),
             events=events,
             fired=fired,
             projections=(*names, *(stimulus.name for stimulus in network.stimuli)),

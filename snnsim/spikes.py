@@ -50,6 +50,28 @@ class SpikeTrain:
             object.__setattr__(self, name, values)
 
     @classmethod
+    def logged(
+        cls,
+        copies: NDArray[np.int32],
+        steps: NDArray[np.int64],
+        neurons: NDArray[np.int32],
+        size: int,
+        n_copies: int,
+        dt: float,
+        start: int,
+        stop: int,
+    ) -> "SpikeTrain":
+        """Make a train from what a simulator logged: it is known to fit, and each copy is in order."""
+        if n_copies > 1 and (np.diff(copies) < 0).any():  # threads log their copies in any order
+            order = np.argsort(copies, kind="stable")
+            copies, steps, neurons = copies[order], steps[order], neurons[order]
+        made = object.__new__(cls)
+        values = (copies, steps, neurons, size, n_copies, dt, start, stop)
+        for field, value in zip(dataclasses.fields(cls), values, strict=True):
+            object.__setattr__(made, field.name, value)
+        return made
+
+    @classmethod
     def from_times(
         cls,
         times: ArrayLike,
