@@ -27,8 +27,8 @@ class TimedInput:
     times : ms from the start of the run, rising, at least 0, multiples of dt, shape (rows,)
     values : from each of these times on, shape (rows,), (rows, neurons) or (copies, rows, neurons), in the unit of what they set
 
-    Before the first time the value is the one from before the run; the last one stays. Raises SimulationError where shapes disagree
-    or a value is not finite.
+    Before the first time the value is the one from before the run; the last one stays. A time after the end of the run is left
+    out. Raises SimulationError where shapes disagree or a value is not finite.
     """
 
     def __init__(self, times: ArrayLike, values: ArrayLike) -> None:
