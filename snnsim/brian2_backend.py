@@ -27,7 +27,7 @@ from ._errors import NetworkError, SimulationError
 from .backend import Backend, Stretch
 from .brian2_equations import Brian2Equations, equations_of
 from .compilation import CompiledNetwork
-from .connections import Connection, Dense, Sparse
+from .connections import Connection, listed
 from .cpu_backend import CpuBackend
 from .network import Projection
 
@@ -221,15 +221,11 @@ class _Synapses:
     @classmethod
     def of(cls, projection: Projection, dt: float) -> "_Synapses":
         connection: Connection = projection.connection
-        if isinstance(connection, Dense):
-            i, j = np.nonzero(connection.weights)
-            weights, delays = connection.weights[i, j], None
-        elif isinstance(connection, Sparse):
-            i = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
-            j, weights, delays = connection.targets.astype(np.int64), connection.weights, connection.delays
-        else:
+        found = listed(connection)
+        if found is None:
             kind = type(connection).__name__
             raise NetworkError(f"Brian2 backend: projection {projection.name}: {kind} is not supported")
+        i, j, weights, delays = found
         times = np.broadcast_to(projection.delay if delays is None else delays, len(i))
         return cls(
             projection.source.population.name,

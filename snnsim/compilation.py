@@ -18,7 +18,7 @@ from snnsim_models import FOREVER, ExponentialCurrent
 
 from ._errors import NetworkError
 from ._memory import CACHE_LINE, aligned, require_memory
-from .network import Network, Population, Projection, Stimulus
+from .network import Network, Population, Projection, Stimulus, snapshot_of
 from .placement import place, plan_of
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 
@@ -30,6 +30,7 @@ _MOST_DAYS = 2**16
 """Days of a calendar of releases; who is held for longer is entered again on the way."""
 
 _LEAST_POWER = 1e-4
+"""What must be left of a current after a cycle for it to be kept scaled: rows grow by the inverse."""
 
 _ROW = CACHE_LINE // 4
 """State rows start at multiples of this: cache lines, in either precision."""
@@ -137,11 +138,7 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
     """
     if precision not in registry.PRECISIONS:
         raise NetworkError(f"precision must be one of {list(registry.PRECISIONS)}, got {precision!r}")
-    if not isinstance(network, Network):
-        raise NetworkError(f"Simulator takes a Network, got {network!r}")
-    if not network.populations:
-        raise NetworkError("the network has no population")
-    network = network.snapshot()
+    network = snapshot_of(network, "Simulator")
     real = registry.PRECISIONS[precision]
     states, constants, thresholds = _Pool(real), _Pool(real), _Pool(np.uint32)
     factors: dict[int, int] = {}
@@ -327,7 +324,9 @@ def _regulations(
             row[Reg.GROUP], row[Reg.WINNERS] = rule.group or regulated.size, rule.winners
             steps = rule.inhibition / network.dt
             row[Reg.UPDATES] = round(steps) if steps < FOREVER else FOREVER
-            population[Pop.DAYS] = max(population[Pop.DAYS], min(row[Reg.UPDATES] + 2, _MOST_DAYS))
+            # Who is held for ever is in no calendar, but a day has to have a number.
+            days = min(row[Reg.UPDATES] + 2, _MOST_DAYS) if row[Reg.UPDATES] < FOREVER else 1
+            population[Pop.DAYS] = max(population[Pop.DAYS], days)
             values.append(0.0)
         elif isinstance(rule, Homeostasis):
             row[Reg.KIND] = Reg.HOMEOSTASIS

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ._checks import real_array, real_number, whole_array, whole_number
 from ._errors import NetworkError
 
-__all__ = ["Connection", "Convolution", "Dense", "OrPooling", "Sparse", "as_connection"]
+__all__ = ["Connection", "Convolution", "Dense", "OrPooling", "Sparse", "as_connection", "listed"]
 
 
 class Connection(ABC):
@@ -290,6 +290,22 @@ class OrPooling(Connection):
     def n_synapses(self) -> int:
         """The number of pairs of a target and a neuron of its window."""
         return self.n_targets * self.kernel**2
+
+
+def listed(
+    connection: Connection,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64] | None] | None:
+    """Return sources, targets, weights and delays (ms; None where synapses have none of their own), one entry per synapse.
+
+    None for a connection whose synapses share weights.
+    """
+    if isinstance(connection, Dense):
+        sources, targets = np.nonzero(connection.weights)
+        return sources, targets, connection.weights[sources, targets], None
+    if isinstance(connection, Sparse):
+        sources = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
+        return sources, connection.targets.astype(np.int64), connection.weights, connection.delays
+    return None
 
 
 def as_connection(weights: Any) -> Connection:

@@ -15,12 +15,11 @@ from snnsim_kernels.event_layout import ParameterColumn as Par
 from snnsim_models import IF, LIF, Delta, ExponentialCurrent, Poisson, Receptor, SpikeArray, StepCurrent
 
 from ._errors import NetworkError
-from .connections import Dense, Sparse
-from .network import Network, Population, Projection
+from ._memory import aligned
+from .connections import listed
+from .network import Network, Population, Projection, snapshot_of
 
-__all__ = ["CompiledEvents", "compile_events", "on_cache_lines"]
-
-_CACHE_LINE = 64
+__all__ = ["CompiledEvents", "compile_events"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -50,7 +49,7 @@ class CompiledEvents:
         n_delays = len(self.arrays.delays)
         timers = len(self.initial) + n_delays + 1
         return EventState(
-            neurons=on_cache_lines(self.initial),
+            neurons=aligned(self.initial),  # a row of eight numbers never lies on two cache lines
             timer_time=np.zeros(timers),
             timer_number=np.zeros(timers, np.int32),
             timer_place=np.full(timers, -1, np.int32),
@@ -81,11 +80,9 @@ class CompiledEvents:
 def compile_events(network: Network) -> CompiledEvents:
     """Compile a network for the event method.
 
-    Raises NetworkError where it has no population, or holds what has no closed form between events: the message names it.
+    Raises NetworkError where it is no network or has no population, and names what has no closed form between events.
     """
-    if not network.populations:
-        raise NetworkError("the network has no population")
-    network = network.snapshot()
+    network = snapshot_of(network, "EventSimulator")
     for stimulus in network.stimuli:
         raise NetworkError(
             f"the event method cannot run {stimulus.name}: it knows no stimuli; a Poisson population joined OneToOne does the same"
@@ -120,15 +117,6 @@ def compile_events(network: Network) -> CompiledEvents:
         synapses.synapses,
     )
     return CompiledEvents(network, arrays, neurons, synapses.most_blocks)
-
-
-def on_cache_lines(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return a copy that starts on a cache line, so that a row of eight numbers never lies on two."""
-    room = np.empty(values.size + _CACHE_LINE // 8)
-    first = -room.ctypes.data % _CACHE_LINE // 8
-    copy = room[first : first + values.size].reshape(values.shape)
-    copy[:] = values
-    return copy
 
 
 def _starts(network: Network) -> dict[str, int]:
@@ -210,17 +198,13 @@ def _column(receptors: dict[str, Receptor], name: str) -> int:
 def _edges(projection: Projection, starts: dict[str, int]) -> Iterator[NDArray[Any]]:
     """Yield sources, targets, weights and delays (ms) of the synapses of a projection; numbers are those of the network."""
     connection = projection.connection
-    if isinstance(connection, Dense):
-        sources, targets = np.nonzero(connection.weights)
-        weights, delays = connection.weights[sources, targets], None
-    elif isinstance(connection, Sparse):
-        sources = np.repeat(np.arange(connection.n_sources), np.diff(connection.pointers))
-        targets, weights, delays = connection.targets.astype(np.int64), connection.weights, connection.delays
-    else:
+    found = listed(connection)
+    if found is None:
         raise NetworkError(
             f"the event method cannot run projection {projection.name}: its connection is "
             f"{type(connection).__name__}, it knows Dense and Sparse"
         )
+    sources, targets, weights, delays = found
     yield sources + (starts[projection.source.population.name] + projection.source.start)
     yield targets + (starts[projection.target.population.name] + projection.target.start)
     yield weights

@@ -29,10 +29,12 @@ from snnsim_kernels.event_neuron import COINCIDENCE
 from snnsim_kernels.event_queue import FREE, HEAP, USED
 from snnsim_models import IF, LIF, SpikeArray
 
-from ._checks import real_array, steps_of, whole_number
+from ._checks import steps_of, whole_number
 from ._errors import SimulationError
-from .event_compilation import CompiledEvents, compile_events, on_cache_lines
+from ._memory import aligned
+from .event_compilation import CompiledEvents, compile_events
 from .event_train import EventTrain
+from .inputs import TimedInput, check_train, fitting
 from .network import Network, Population
 from .results import Operations, Result
 from .spikes import SpikeTrain
@@ -133,13 +135,15 @@ class EventSimulator:
         Raises SimulationError where the file is not such a state; the simulator is then as before.
         """
         arrays = read_arrays(path, self._compiled.digest)
-        if int(arrays.get("copies", -1)) != self.copies:
-            raise SimulationError(
-                f"{path}: the state of {arrays.get('copies')} copies, the simulator has {self.copies}"
-            )
+        numbers = {key: arrays.get(key, np.zeros(0)) for key in ("step", "seed", "first_sample", "copies")}
+        for key, number in numbers.items():
+            if number.dtype != np.uint64 or number.shape != ():
+                raise SimulationError(f"{path}: {key} must be a number")
+        if int(numbers["copies"]) != self.copies:
+            raise SimulationError(f"{path}: the state of {numbers['copies']} copies, the simulator has {self.copies}")
         states = [self._restored(path, copy, arrays) for copy in range(self.copies)]
         self._states = states
-        self._step, self._seed, self._first_sample = (int(arrays[key]) for key in ("step", "seed", "first_sample"))
+        self._step, self._seed, self._first_sample = (int(numbers[key]) for key in ("step", "seed", "first_sample"))
         self._interrupted = False
 
     def _restored(self, path: str | os.PathLike[str], copy: int, arrays: dict[str, Any]) -> EventState:
@@ -152,7 +156,7 @@ class EventSimulator:
             if array.dtype != expected.dtype or not (grows or array.shape == wanted):
                 raise SimulationError(f"{path}: {name} of copy {copy} does not fit the network")
             found[name] = array
-        found["neurons"] = on_cache_lines(found["neurons"])
+        found["neurons"] = aligned(found["neurons"])
         state = EventState(**found)
         self._check_queue(path, state)
         return state
@@ -300,8 +304,12 @@ class EventSimulator:
         recorded = set()
         for name, variables in record.items():
             population = self._population(name, "record")
-            for variable in [variables] if isinstance(variables, str) else variables:
-                if not isinstance(variable, str) or variable in population.model.states:
+            for variable in (
+                variables if isinstance(variables, Iterable) and not isinstance(variables, str) else [variables]
+            ):
+                if not isinstance(variable, str):
+                    raise SimulationError(f"record: population {name!r} takes only the name 'spikes', got {variable!r}")
+                if variable in population.model.states:
                     raise SimulationError(
                         f"record: the event method has no steps in which to record {variable!r} of population {name!r}; "
                         "read it between runs by state()"
@@ -321,23 +329,20 @@ class EventSimulator:
         for name, wanted in inputs.items():
             population = self._population(name, "inputs")
             if isinstance(population.model, SpikeArray):
-                if not isinstance(wanted, SpikeTrain):
-                    raise SimulationError(
-                        f"inputs: population {name!r} takes a SpikeTrain, got {type(wanted).__name__}"
-                    )
-                times = self._times(name, population, wanted, first, last)
+                train = check_train(population, wanted, self.copies)
+                times = self._times(name, train, first, last)
                 for copy, lists in enumerate(given):
-                    mine = wanted.copies == copy if wanted.n_copies > 1 else slice(None)
-                    lists.append((times[mine], wanted.neurons[mine] + np.int32(starts[name])))
+                    mine = train.copies == copy if train.n_copies > 1 else slice(None)
+                    lists.append((times[mine], train.neurons[mine] + np.int32(starts[name])))
+            elif isinstance(wanted, TimedInput):
+                raise SimulationError(
+                    f"inputs: the event method knows no TimedInput, which is given to population {name!r}; let a run end where "
+                    "its value changes"
+                )
             elif isinstance(wanted, SpikeTrain):
                 raise SimulationError(f"inputs: population {name!r} takes no such input")
             else:
-                array = real_array(f"inputs: the values for population {name!r}", wanted, SimulationError)
-                if array.shape not in ((population.size,), (self.copies, population.size)):
-                    raise SimulationError(
-                        f"inputs: population {name!r} takes shape ({population.size},) or ({self.copies}, {population.size}), "
-                        f"got {array.shape}"
-                    )
+                array = fitting(name, wanted, population.size, self.copies, np.float64, timed=False)
                 values.append((starts[name], np.atleast_2d(array)))
         trains = []
         for lists in given:
@@ -347,18 +352,8 @@ class EventSimulator:
             trains.append((times[order], neurons[order]))
         return values, trains
 
-    def _times(
-        self, name: str, population: Population, train: SpikeTrain, first: int, last: int
-    ) -> NDArray[np.float64]:
+    def _times(self, name: str, train: SpikeTrain, first: int, last: int) -> NDArray[np.float64]:
         """Return the times (ms) of a given train that starts with this run."""
-        if train.size != population.size:
-            raise SimulationError(
-                f"inputs: the train for {name!r} has {train.size} neurons, the population {population.size}"
-            )
-        if train.n_copies not in (1, self.copies):
-            raise SimulationError(
-                f"inputs: the train for {name!r} has {train.n_copies} copies, the simulator {self.copies}"
-            )
         dt = self.network.dt
         if isinstance(train, EventTrain) or train.dt != dt:
             times: NDArray[np.float64] = first * dt + (train.times - train.start * train.dt)

@@ -18,7 +18,7 @@ from .compilation import CompiledNetwork
 from .network import Population
 from .spikes import SpikeTrain
 
-__all__ = ["Inputs", "PreparedInputs", "TimedInput", "prepare_inputs"]
+__all__ = ["Inputs", "PreparedInputs", "TimedInput", "check_train", "fitting", "prepare_inputs"]
 
 
 class TimedInput:
@@ -27,8 +27,8 @@ class TimedInput:
     times : ms from the start of the run, rising, at least 0, multiples of dt, shape (rows,)
     values : from each of these times on, shape (rows,), (rows, neurons) or (copies, rows, neurons), in the unit of what they set
 
-    Before the first time the value is the one from before the run; the last one stays. Raises SimulationError where shapes disagree
-    or a value is not finite.
+    Before the first time the value is the one from before the run; the last one stays. A time after the end of the run is left
+    out. Raises SimulationError where shapes disagree or a value is not finite.
     """
 
     def __init__(self, times: ArrayLike, values: ArrayLike) -> None:
@@ -85,9 +85,7 @@ def prepare_inputs(
         population = compiled.network.populations[name]
         row = populations[compiled.index(name)]
         if isinstance(population.model, SpikeArray):
-            if not isinstance(value, SpikeTrain):
-                raise SimulationError(f"inputs: population {name!r} takes a SpikeTrain, got {type(value).__name__}")
-            starts, ids = _train(population, value, copies, dt, steps)
+            starts, ids = _train(population, check_train(population, value, copies), copies, dt, steps)
             row[Pop.TRAIN], row[Pop.TRAIN_FIRST], row[Pop.TRAIN_STEPS] = n_pointers, first, steps
             pointers.append(starts + n_spikes)
             neurons.append(ids)
@@ -106,12 +104,12 @@ def prepare_inputs(
             line[Timed.PER_NEURON] = int(value.values.ndim > 1)
             timed.append(line)
             schedules.append(_schedule(name, value, dt, steps))
-            array = _fitting(name, value.values, population.size, copies, real, timed=True)
+            array = fitting(name, value.values, population.size, copies, real, timed=True)
             rows_of_values.append(array.ravel().astype(real))
             n_values += array.size
         else:
-            array = real_array(f"inputs: the values for population {name!r}", value, SimulationError)
-            values.append((offset, np.atleast_2d(_fitting(name, array, population.size, copies, real, timed=False))))
+            array = fitting(name, value, population.size, copies, real, timed=False)
+            values.append((offset, np.atleast_2d(array)))
     return PreparedInputs(
         values,
         Trains(np.concatenate(pointers), np.concatenate(neurons)),
@@ -121,10 +119,11 @@ def prepare_inputs(
     )
 
 
-def _fitting(
-    name: str, array: NDArray[np.float64], size: int, copies: int, real: type[np.floating[Any]], *, timed: bool
+def fitting(
+    name: str, given: Any, size: int, copies: int, real: type[np.floating[Any]], *, timed: bool
 ) -> NDArray[np.float64]:
-    """Return the values, or raise SimulationError where they do not fit."""
+    """Return the values given to the population ``name``, or raise SimulationError where they do not fit."""
+    array = real_array(f"inputs: the values for population {name!r}", given, SimulationError)
     if np.abs(array).max(initial=0) > np.finfo(real).max:
         raise SimulationError(f"inputs: the values for population {name!r} exceed {np.dtype(real).name}")
     if timed:
@@ -150,17 +149,25 @@ def _schedule(name: str, value: TimedInput, dt: float, steps: int) -> NDArray[np
     return schedule
 
 
-def _train(
-    population: Population, train: SpikeTrain, copies: int, dt: float, steps: int
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    """Return for each copy and step where its spikes start (and the end), and the neurons."""
+def check_train(population: Population, train: Any, copies: int) -> SpikeTrain:
+    """Return what is given to a source of spikes, or raise SimulationError where it is no train of its neurons and copies."""
     name = population.name
+    if not isinstance(train, SpikeTrain):
+        raise SimulationError(f"inputs: population {name!r} takes a SpikeTrain, got {type(train).__name__}")
     if train.size != population.size:
         raise SimulationError(
             f"inputs: the train for {name!r} has {train.size} neurons, the population {population.size}"
         )
     if train.n_copies not in (1, copies):
         raise SimulationError(f"inputs: the train for {name!r} has {train.n_copies} copies, the simulator {copies}")
+    return train
+
+
+def _train(
+    population: Population, train: SpikeTrain, copies: int, dt: float, steps: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Return for each copy and step where its spikes start (and the end), and the neurons."""
+    name = population.name
     if abs(train.dt - dt) > 1e-9 * dt:
         raise SimulationError(f"inputs: the train for {name!r} has dt = {train.dt:g} ms, the network {dt:g} ms")
     late = int(np.count_nonzero(train.steps - train.start >= steps))
@@ -168,8 +175,13 @@ def _train(
         raise SimulationError(f"inputs: the train for {name!r} has {late} spikes after the end of the run")
     slot = train.copies.astype(np.int64) * steps + train.steps - train.start
     ids = train.neurons
-    doubled = (np.diff(slot) == 0) & (np.diff(ids) == 0)
-    if doubled.any():
+    order = slot * population.size + ids
+    if np.any(
+        np.diff(order) < 0
+    ):  # exact times: within a step they are not in the order of the neurons, which kernels rely on
+        sorting = np.argsort(order)
+        slot, ids, order = slot[sorting], ids[sorting], order[sorting]
+    if np.any(np.diff(order) == 0):
         raise SimulationError(f"inputs: the train for {name!r} fires a neuron twice in one step")
     if train.n_copies < copies:
         slot = (slot[None, :] + (np.arange(copies) * steps)[:, None]).ravel()

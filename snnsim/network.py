@@ -18,7 +18,7 @@ from .rules import Rule
 from .stimuli import PoissonInput
 from .wiring import Wiring, wire
 
-__all__ = ["Network", "Population", "Projection", "Slice", "Stimulus"]
+__all__ = ["Network", "Population", "Projection", "Slice", "Stimulus", "snapshot_of"]
 
 _MOST_STEPS = 2**24
 """The longest delay: every source neuron keeps a list entry per step of it."""
@@ -336,6 +336,15 @@ class Network:
     def n_synapses(self) -> int:
         """The number of synapses with a nonzero weight."""
         return sum(projection.n_synapses for projection in self.projections)
+
+
+def snapshot_of(net: Any, taker: str) -> Network:
+    """Return the description that ``taker`` compiles. Raises NetworkError where it is none, or has no population."""
+    if not isinstance(net, Network):
+        raise NetworkError(f"{taker} takes a Network, got {net!r}")
+    if not net.populations:
+        raise NetworkError("the network has no population")
+    return net.snapshot()
 
 
 def _receptor(name: str, target: Slice, receptor: str | None) -> str:

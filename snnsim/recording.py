@@ -44,6 +44,10 @@ class _Recorder:
     size: int
     every: int
 
+    def width(self, steps: int) -> int:
+        """Return how many values of a copy it records."""
+        return _samples(steps, self.every) * self.size
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PreparedRecorders:
@@ -60,7 +64,7 @@ class PreparedRecorders:
     def states(self, traces: NDArray[Any], steps: int) -> dict[tuple[str, str], NDArray[Any]]:
         """Return the recorded values by population (or projection) and variable, shape (copies, samples, neurons)."""
         return {
-            r.key: traces[:, r.out : r.out + -(-steps // r.every) * r.size].reshape(len(traces), -1, r.size)
+            r.key: traces[:, r.out : r.out + r.width(steps)].reshape(len(traces), _samples(steps, r.every), r.size)
             for r in self.recorders
         }
 
@@ -146,10 +150,14 @@ def prepare_recorders(
             line[Rec.SIZE] = size
             table.append(line)
             recorders.append(_Recorder(key, width, size, every))
-            width += -(-steps // every) * size
+            width += recorders[-1].width(steps)
     return PreparedRecorders(
         np.array(table, np.int64).reshape(-1, Rec.COUNT), np.concatenate(picked), width, recorders, spikes
     )
+
+
+def _samples(steps: int, every: int) -> int:
+    return -(-steps // every)
 
 
 def _asked(name: str, wanted: Any) -> list[Record]:

@@ -82,15 +82,18 @@ class Simulator:
         return synapses_of(self._compiled, self._weights, number_of(self._compiled, projection, "synapses"))
 
     def weights(self, projection: Projection | str) -> NDArray[np.floating]:
-        """Return the stored weights of a projection, in the order of :meth:`synapses`; one where all synapses share it."""
+        """Return the stored weights of a projection, in the order of :meth:`synapses`; one where all synapses share it.
+
+        Raises SimulationError where there is no such projection.
+        """
         number = number_of(self._compiled, projection, "weights")
         return weights_of(self._compiled, self._weights, number).copy()
 
     def set_weights(self, projection: Projection | str, values: ArrayLike) -> None:
         """Change the weights of a projection: as many as :meth:`weights` returns, or one value for all. ``reset`` keeps them.
 
-        Synapses neither come nor go: a weight of 0 goes on being delivered and counted. Raises SimulationError where the values do
-        not fit.
+        Synapses neither come nor go: one whose weight becomes 0 goes on being delivered and counted, and a 0 of dense weights or of
+        a kernel stays. Raises SimulationError where the values do not fit, or there is no such projection.
         """
         number = number_of(self._compiled, projection, "set_weights")
         self._weights = changed_weights(self._compiled, self._weights, number, values)
@@ -116,7 +119,7 @@ class Simulator:
         return self.step * self.network.dt
 
     def reset(self, *, first_sample: int = 0, seed: int | None = None) -> None:
-        """Put every copy back to its initial state and to time 0.
+        """Put every copy back to its initial state and to time 0. Weights stay as they are now, changed ones as well.
 
         ``first_sample`` numbers the random streams of the copies; ``seed`` replaces the network's until the next reset.
         """
@@ -183,7 +186,8 @@ class Simulator:
             memory in long runs
         progress : called with the fraction done, at least every 0.1 s
 
-        Raises SimulationError where something does not fit, memory included; the state is then as before.
+        Raises SimulationError where something does not fit, memory included; the state is then as before. Only recorded spikes,
+        whose number nobody knows beforehand, may fill the memory while a run goes on: ``reset`` or ``load`` has to follow.
         """
         self._refuse_interrupted("run")
         steps = steps_of("run: duration", duration, self.network.dt, SimulationError)

@@ -136,7 +136,12 @@ def _impossible(compiled: CompiledNetwork, state: State) -> str | None:
         lengths = state.lengths[:, row[Pop.LENGTHS] : row[Pop.LENGTHS] + slots]
         if np.any(held < 0) or (row[Pop.DAYS] == 0 and np.any((held > 0) & (held < FOREVER))):
             return f"held of population {name!r} must be steps of refractoriness"
-        for what, values, bound in (("history", history, size - 1), ("lengths", lengths, size)):
-            if np.any((values < 0) | (values > bound)):
-                return f"{what} of population {name!r} must lie within 0 and {bound}"
+        if np.any((lengths < 0) | (lengths > size)):
+            return f"lengths of population {name!r} must lie within 0 and {size}"
+        lists = history.reshape(len(history), slots, size)
+        used = np.arange(size) < lengths[:, :, None]  # behind its end a list holds what nobody reads
+        if np.any(used & ((lists < 0) | (lists >= size))):
+            return f"history of population {name!r} must lie within 0 and {size - 1}"
+        if np.any(used[:, :, 1:] & (np.diff(lists) <= 0)):
+            return f"history of population {name!r} must list the spikes of a step in the order of the neurons"
     return None

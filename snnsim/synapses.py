@@ -9,14 +9,17 @@ from snnsim_kernels.layout import ProjectionColumn as Proj
 from ._checks import real_array
 from ._errors import SimulationError
 from .compilation import CompiledNetwork
-from .connections import Dense, Sparse
+from .connections import Dense, OrPooling, Sparse
 from .network import Projection
 
 __all__ = ["Synapses", "changed_weights", "number_of", "synapses_of", "weights_of"]
 
 
 class Synapses(NamedTuple):
-    """Synapses in the order in which they are stored and recorded: by source, then delay, then target."""
+    """Synapses in the order in which they are stored and recorded: by source, then delay, then target.
+
+    Dense weights are stored for all pairs: one of 0 stands where there is no synapse.
+    """
 
     sources: NDArray[np.int64]
     """Neurons of the source population."""
@@ -70,15 +73,29 @@ def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -
 def changed_weights(compiled: CompiledNetwork, weights: NDArray[Any], number: int, values: ArrayLike) -> NDArray[Any]:
     """Return ``weights`` with new ones for a projection, shaped as it stores them or one value for all.
 
-    Raises SimulationError where the shape does not fit, or a value is not finite or too large for the precision.
+    Places without a synapse, the zeros of Dense and of a kernel, stay at 0, also under one value for all. Raises SimulationError
+    where the shape does not fit, a value is not finite, too large for the precision or out of the connection's bounds, or would
+    make a synapse.
     """
     name = compiled.network.projections[number].name
-    array = real_array(f"set_weights: the weights of {name!r}", values, SimulationError)
+    array = real_array(f"set_weights: the weights of {name!r}", values, SimulationError).ravel()
     size = compiled.n_weights[number]
     if array.size not in (1, size):
-        raise SimulationError(f"set_weights: projection {name!r} stores {size} weights, got shape {array.shape}")
+        raise SimulationError(f"set_weights: projection {name!r} stores {size} weights, got shape {np.shape(values)}")
     if np.abs(array).max(initial=0) > np.finfo(weights.dtype).max:
         raise SimulationError(f"set_weights: the weights of {name!r} exceed {weights.dtype.name}")
+    kind = compiled.deliveries[compiled.projections[number, Proj.KIND]]
+    if kind.connectivity == OrPooling.connectivity and not (array > 0).all():
+        raise SimulationError(f"set_weights: the weight of {name!r}, an OrPooling, must be above 0")
+    # Where no synapse was, none was counted.
+    missing = weights_of(compiled, compiled.weights, number) == 0
+    if array.size == 1:
+        array = np.where(missing, 0.0, array)
+    if array[missing].any():
+        raise SimulationError(
+            f"set_weights: projection {name!r} has no synapse, and so must keep a weight of 0, at "
+            f"{np.count_nonzero(array[missing])} of the places given"
+        )
     changed = weights.copy() if weights is compiled.weights else weights
-    weights_of(compiled, changed, number)[:] = array.ravel()
+    weights_of(compiled, changed, number)[:] = array
     return changed

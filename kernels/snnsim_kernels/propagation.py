@@ -1,7 +1,8 @@
 """Delivery kernels: add the weights of the spikes of one population to a state row of another.
 
-Three loop templates (dense, sparse, convolution), each bound twice: for spikes, which deliver a weight (an accumulate, AC), and
-for graded events, which deliver weight x value (a multiply-accumulate, MAC); and one for pooling, which takes spikes. Each
+Three loop templates (dense, sparse, convolution), each bound for spikes, which deliver a weight (an accumulate, AC), and for graded
+events, which deliver weight x value (a multiply-accumulate, MAC), in both cases to plain rows and to scaled ones (``scaling.py``);
+and one for pooling, which takes spikes, and a factor that is 1 for plain rows. Each
 returns the number of synaptic events, i.e. of deliveries through existing, nonzero synapses. ``spikes`` is ascending, so every
 target receives its weights in the same order on every machine.
 """
@@ -288,7 +289,7 @@ def deliver_pooling(
     """Template: windows (y, x) per channel; a target becomes the larger of itself and the weight, so the order does not matter."""
     channels, width_in, first = row[_CHANNELS_IN], row[_WIDTH_IN], row[_FIRST]
     kernel, stride, height_out, width_out = row[_KERNEL], row[_STRIDE], row[_HEIGHT_OUT], row[_WIDTH_OUT]
-    target, weight = view(state, row[_TARGET], row[_TARGETS]), weights[row[_WEIGHTS]]
+    target, weight = view(state, row[_TARGET], row[_TARGETS]), weights[row[_WEIGHTS]] * factor
     start, stop = _own(row, spikes, n_spikes)
     events = 0
     for q in range(start, stop):

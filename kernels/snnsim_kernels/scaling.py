@@ -16,7 +16,7 @@ from .views import view
 __all__ = ["CYCLE", "rescale"]
 
 CYCLE = 32
-"""Steps from one rescaling to the next. A current that decays by more than 1e-4 in it is not kept scaled."""
+"""Steps from one rescaling to the next. A current of which less than 1e-4 is left after it is not kept scaled."""
 
 _STATE, _STRIDE = int(PopulationColumn.STATE), int(PopulationColumn.STRIDE)
 

@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from reference_simulator import Reference, matrix
 
 import snnsim as sn
-from snnsim import IF, LIF, TTFS, Convolution, Dense, Graded, Network, Simulator, Sparse, SpikeArray, SpikeTrain
+from snnsim import (
+    IF,
+    LIF,
+    TTFS,
+    Convolution,
+    Dense,
+    EventTrain,
+    Graded,
+    Network,
+    SimulationError,
+    Simulator,
+    Sparse,
+    SpikeArray,
+    SpikeTrain,
+)
 
 few = settings(max_examples=40, deadline=None, derandomize=True, database=None)
 
@@ -245,3 +259,19 @@ def test_more_kinds_of_kernels_than_one_tuple_holds() -> None:
             assert np.array_equal(getattr(result.spikes[name], ours), theirs), name
     assert np.array_equal(result.operations.acs, expected.acs)
     assert np.array_equal(result.operations.macs, expected.macs)
+
+
+def test_a_train_of_exact_times_is_given_in_the_order_of_the_neurons() -> None:
+    """Within a step the earlier spike of a higher number comes first in it; a slice sends those of its own neurons alone."""
+    net = Network(dt=1.0)
+    given, n = net.population("given", 100, SpikeArray()), net.population("n", 5, IF(v_threshold=math.inf))
+    net.connect(given[:5], n, np.eye(5))
+    exact = EventTrain.from_times([3.1, 3.2, 3.3, 3.4, 3.5], [4, 99, 50, 2, 3], size=100, dt=1.0, duration=9.0)
+    simulator = Simulator(net)
+    result = simulator.run(9.0, inputs={"given": exact}, record={"n": "v", "given": "spikes"})
+    assert result.v("n")[0, -1].tolist() == [0, 0, 1, 1, 1]
+    assert result.spikes["given"] == exact.on_grid()
+    assert result.operations.acs.sum() == 3
+    twice = EventTrain.from_times([3.1, 3.2, 3.3], [0, 1, 0], size=100, dt=1.0, duration=9.0)
+    with pytest.raises(SimulationError, match="fires a neuron twice in one step"):
+        simulator.run(9.0, inputs={"given": twice})

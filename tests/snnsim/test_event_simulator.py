@@ -213,6 +213,25 @@ def network_of(model: Any, **options: Any) -> Network:
     return net
 
 
+def stimulated() -> Network:
+    net = network_of(IF())
+    net.stimulate(net.populations["pop"], sn.PoissonInput(10.0), weight=1.0)
+    return net
+
+
+def regulated(model: Any, rule: Any) -> Network:
+    net = network_of(model)
+    pop = net.populations["pop"]
+    net.regulate(net.connect(pop, pop, np.ones((2, 2))) if isinstance(rule, sn.Normalisation) else pop, rule)
+    return net
+
+
+def pooled() -> Network:
+    net = Network(dt=0.1)
+    net.connect(net.population("a", 4, SpikeArray()), net.population("b", 1, IF()), sn.OrPooling(2, 2, 1, 2, 2, 1.0))
+    return net
+
+
 def convolved() -> Network:
     net = Network(dt=0.1)
     net.connect(
@@ -228,7 +247,17 @@ BAD_NETWORKS = [
     (lambda: network_of(IF(t_open=1.0)), ("'pop'", "t_open")),
     (lambda: network_of(IF(), active=(0.0, 1.0)), ("'pop'", "active")),
     (lambda: network_of(LIF(receptors={"a": sn.AlphaCurrent(tau=1.0)})), ("'pop'", "'a'", "AlphaCurrent")),
+    (lambda: network_of(LIF(receptors={"g": sn.ExponentialConductance()})), ("'pop'", "'g'", "ExponentialConductance")),
+    (lambda: network_of(sn.AdaptiveThresholdLIF()), ("'pop'", "AdaptiveThresholdLIF")),
+    (lambda: network_of(sn.AdaptiveCurrentLIF()), ("'pop'", "AdaptiveCurrentLIF")),
+    (lambda: network_of(sn.EscapeNoiseLIF()), ("'pop'", "EscapeNoiseLIF")),
+    (lambda: network_of(sn.NoisyLIF()), ("'pop'", "NoisyLIF")),
+    (stimulated, ("stimulus->pop", "no stimuli")),
+    (lambda: regulated(LIF(), sn.WinnerTakeAll(1.0)), ("rules", "WinnerTakeAll")),
+    (lambda: regulated(IF(), sn.Normalisation(1.0, 1.0)), ("rules", "Normalisation")),
+    (pooled, ("a->b", "Dense and Sparse", "OrPooling")),
     (convolved, ("a->b", "Convolution", "Dense and Sparse")),
+    (lambda: "a text", ("Network", "'a text'", "EventSimulator")),
     (lambda: Network(), ("no population",)),
 ]
 
@@ -246,6 +275,9 @@ BAD_RUNS: list[tuple[dict[str, Any], tuple[str, ...]]] = [
     ({"record": {"n": ["v"]}}, ("'v'", "'n'", "state()")),
     ({"record": {"n": ["w"]}}, ("'w'", "'n'")),
     ({"record": {"m": ["spikes"]}}, ("'m'", "in, n")),
+    ({"record": {"n": sn.Record("spikes")}}, ("'n'", "only the name 'spikes'", "Record")),
+    ({"record": {"n": [sn.Record("v", every=1.0)]}}, ("'n'", "only the name 'spikes'", "Record(variable='v'")),
+    ({"inputs": {"n": sn.TimedInput([0.0], [1.0])}}, ("'n'", "no TimedInput")),
     ({"inputs": {"m": [1.0]}}, ("'m'",)),
     ({"inputs": {"in": [1.0]}}, ("'in'", "SpikeTrain")),
     ({"inputs": {"n": [1.0, 2.0]}}, ("'n'", "(1,)", "(2,)")),
@@ -283,6 +315,12 @@ def test_bad_simulators_are_named(tmp_path: Path) -> None:
         Simulator(net).load(tmp_path / "state.npz")
     with np.load(tmp_path / "state.npz") as data:
         arrays = dict(data)
+    for name in ("step", "seed", "first_sample", "copies"):
+        for value in (None, np.ones(2, np.uint64), np.str_("1")):
+            numbers = arrays | {name: value}
+            np.savez(tmp_path / "damaged.npz", **{key: array for key, array in numbers.items() if array is not None})
+            with pytest.raises(SimulationError, match=name):
+                sim.load(tmp_path / "damaged.npz")
     for name, damaged in (("0.first", np.array([7], np.int32)), ("0.neurons", np.zeros((1, 2)))):
         np.savez(tmp_path / "damaged.npz", **(arrays | {name: damaged}))
         with pytest.raises(SimulationError, match=r"damaged|neurons"):

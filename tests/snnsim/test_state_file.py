@@ -185,6 +185,22 @@ def test_a_file_with_other_contents_is_refused_by_name(
     assert simulator.step == 25
 
 
+def test_spikes_under_way_must_be_in_the_order_of_the_neurons(saved: Path, tmp_path: Path) -> None:
+    """Kernels look for the part of a list that a slice sends by its ends."""
+    with np.load(saved) as data:
+        arrays = {key: data[key] for key in data.files}
+    size = 30  # of the noise, whose lists come first
+    full = int(np.argmax(arrays["lengths"][0, : arrays["history"].shape[1] // size - 1] >= 2))
+    spikes = arrays["history"][0, full * size :][: arrays["lengths"][0, full]]
+    assert len(spikes) >= 2
+    spikes[:] = spikes[::-1].copy()
+    np.savez(tmp_path / "odd.npz", **arrays)
+    with pytest.raises(
+        SimulationError, match=r"odd\.npz: history of population 'noise' must list the spikes of a step in"
+    ):
+        Simulator(network()).load(tmp_path / "odd.npz")
+
+
 def _pickled(path: Path) -> None:
     np.savez(path, state=np.array([{"a": 1}], dtype=object), allow_pickle=True)
 
