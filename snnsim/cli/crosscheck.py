@@ -54,7 +54,7 @@ def _print(compared: "list[Comparison]") -> None:
         first = "-" if c.first_divergence_ms is None else f"{c.first_divergence_ms:.1f}"
         table.add_row(c.name, f"{c.spikes:,}", equal, first, "-" if c.max_dv_mv is None else f"{c.max_dv_mv:.1e}")
     # Into a file or a pipe, too, lines stay whole.
-    console = Console(width=max(Console().width, 160))
+    console = Console(width=max(Console().width, 200))
     console.print(table)
     for c in compared:
         for quantity, (statistic, p) in c.distributions.items():
