@@ -227,7 +227,9 @@ def test_data_without_shipped_weights_are_trained_on_first_and_once(tmp_path, mo
 @pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing on Windows")
 def test_ctrl_c_keeps_what_had_finished(tmp_path):
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "snnsim", "mnist", "--dataset", "digits", "--out", out, "--jobs", "1"]
+    # What a shell starts in the background ignores Ctrl-C, and so would its children.
+    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from snnsim.cli import main; main()"
+    command = [sys.executable, "-c", program, "mnist", "--dataset", "digits", "--out", out, "--jobs", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list(out.glob("parts/snn-*.json")) and process.poll() is None and time.monotonic() < deadline:
