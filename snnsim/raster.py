@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["draw_raster"]
 
 _MOST_NEURONS = 400  # shown per figure: more would be one grey block
+_LEAST_NEURONS = 16  # shown per population, so that its label has a line of its own
 _BIN_MS = 5.0
 
 
 def draw_raster(result: Result, title: str = "", copy: int = 0) -> "Figure":
-    """Draw the recorded spikes of one copy: a raster (a sample of the neurons, in proportion) above the rates in bins of 5 ms.
+    """Draw the recorded spikes of one copy: a raster (a sample of the neurons, about in proportion) above the rates in bins of 5 ms.
 
     Raises SimulationError where no spikes were recorded.
     """
@@ -33,7 +34,7 @@ def draw_raster(result: Result, title: str = "", copy: int = 0) -> "Figure":
     base, middles = 0, []
     for index, train in enumerate(result.spikes.values()):
         train = train.copy(copy)
-        shown = max(1, round(train.size * min(1.0, _MOST_NEURONS / total)))
+        shown = min(train.size, max(_LEAST_NEURONS, round(train.size * min(1.0, _MOST_NEURONS / total))))
         # Neurons at even distances stand for all.
         picked = np.linspace(0, train.size - 1, shown).round().astype(np.int64)
         place = np.full(train.size, -1)
@@ -44,7 +45,7 @@ def draw_raster(result: Result, title: str = "", copy: int = 0) -> "Figure":
         rates.stairs(rate, edges, color=f"C{index}")
         middles.append(base + shown / 2)
         base += shown
-    raster.set_yticks(middles, [f"{name}\n{train.size:,}" for name, train in result.spikes.items()])
+    raster.set_yticks(middles, [f"{name}  {train.size:,}" for name, train in result.spikes.items()])
     raster.set_ylim(-1, base)
     raster.set_title(title)
     rates.set_xlabel("time (ms)")

@@ -228,7 +228,9 @@ def test_data_without_shipped_weights_are_trained_on_first_and_once(tmp_path, mo
 def test_ctrl_c_keeps_what_had_finished(tmp_path):
     out = tmp_path / "out"
     # What a shell starts in the background ignores Ctrl-C, and so would its children.
-    program = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from snnsim.cli import main; main()"
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from snnsim.cli import main; main()"
+    )
     command = [sys.executable, "-c", program, "mnist", "--dataset", "digits", "--out", out, "--jobs", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
