@@ -18,7 +18,7 @@ _BIN_MS = 5.0
 
 
 def draw_raster(result: Result, title: str = "", copy: int = 0) -> "Figure":
-    """Draw the recorded spikes of one copy: a raster (a sample of the neurons, about in proportion) above the rates in bins of 5 ms.
+    """Draw the recorded spikes of one copy: a raster of a sample of the neurons, above the rates in bins of 5 ms.
 
     Raises SimulationError where no spikes were recorded.
     """
