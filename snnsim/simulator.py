@@ -53,8 +53,8 @@ class Simulator:
         threads: int | None = None,
         memory: int | None = None,
     ) -> None:
-        if backend not in ("auto", "cpu", "brian2"):
-            raise SimulationError(f"Simulator.backend must be 'auto', 'cpu' or 'brian2', got {backend!r}")
+        if backend not in ("auto", "cpu", "cuda", "brian2"):
+            raise SimulationError(f"Simulator.backend must be 'auto', 'cpu', 'cuda' or 'brian2', got {backend!r}")
         if threads is not None:
             threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
         if memory is not None:
@@ -62,9 +62,7 @@ class Simulator:
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
         self._compiled: CompiledNetwork = compile_network(net, precision, memory)
-        self._backend: Backend = (
-            Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
-        )
+        self._backend = self._made(backend, threads)
         self._weights = self._compiled.weights
         if self._compiled.changes_weights:
             if self.copies > 1:
@@ -73,6 +71,16 @@ class Simulator:
                 )
             self._weights = self._compiled.weights.copy()
         self.reset()
+
+    def _made(self, backend: str, threads: int | None) -> Backend:
+        if backend == "brian2":
+            return Brian2Backend(self._compiled, self.copies)
+        if backend == "cuda":
+            from .cuda_backend import CudaBackend
+            from .cuda_device import Device
+
+            return CudaBackend(self._compiled, Device(self._memory))
+        return CpuBackend(self._compiled, threads)
 
     def synapses(self, projection: Projection | str) -> Synapses:
         """Return sources, targets, weights and delays of a projection, given itself or its name, as they are now.

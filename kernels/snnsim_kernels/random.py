@@ -36,6 +36,7 @@ __all__ = [
     "philox",
     "single",
     "uniform",
+    "word_of",
     "words_of",
 ]
 
@@ -87,6 +88,20 @@ def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population
     c1, c2, c3 = np.uint64(step) & _MASK, np.uint64(population) & _MASK, np.uint64(copy) & _MASK
     for g in range((high - low + 63) // 64):
         _fill_group(view(words, 64 * g, 64), np.uint64((low // 64 + g) * 16), c1, c2, c3, k0, k1)
+
+
+@njit
+def word_of(i: Any, seed: Any, step: Any, population: Any, copy: Any) -> Any:
+    """Return the word of neuron i alone, the same as that of :func:`fill_words`."""
+    k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
+    block = np.uint64(i) // np.uint64(64) * np.uint64(16) + np.uint64(i) % np.uint64(16)
+    words = philox(
+        block & _MASK, np.uint64(step) & _MASK, np.uint64(population) & _MASK, np.uint64(copy) & _MASK, k0, k1
+    )
+    which = (np.uint64(i) // np.uint64(16)) % np.uint64(4)
+    low = words[0] if which == 0 else words[1]
+    high = words[2] if which == 2 else words[3]
+    return np.uint32(low if which < 2 else high)
 
 
 @njit
