@@ -7,10 +7,13 @@ grid. A chunk is 32 neurons of a population; a task is a part of the spikes of o
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-__all__ = ["LANES", "SPIKED", "ChunkColumn", "Clock", "Copy", "Run", "TaskColumn", "Work"]
+__all__ = ["LANES", "SHIFT", "SPIKED", "ChunkColumn", "Clock", "Copy", "Run", "TaskColumn", "Work"]
 
 LANES = 32
-"""Threads of a warp."""
+"""Threads of a warp..."""
+
+SHIFT = 5
+"""...and the power of two that this is."""
 
 SPIKED = -1
 """What ``held`` says of a neuron from its spike to its reset, at the beginning of the next step."""

@@ -83,9 +83,12 @@ def _advance(phase: Any, barrier: Any) -> Any:
         step = run.steps[clock.number]
         _started(tables, copy, step, rank, size)
         need, capacity, logged, side, begun = _needed(tables), copy.log.shape[0], np.int64(0), 0, False
+        # A division of 64 bits takes as long as a visit: bins are counted along.
+        bin_ = (step - clock.first_step) // clock.per_bin
+        before, left = bin_, (bin_ + 1) * clock.per_bin - (step - clock.first_step)
         barrier()
         while step < until and logged + need <= capacity:
-            visit(begun, True, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(begun, True, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
             barrier()
             if regulated:
                 r = 0
@@ -98,7 +101,7 @@ def _advance(phase: Any, barrier: Any) -> Any:
             if tables.recorders.shape[0] > 0:
                 record(tables, arrays, work, trains, copy, clock, step, side, rank, size)
                 barrier()
-            logged = deliver(tables, arrays, work, trains, copy, clock, step, side, logged, rank, size)
+            logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
             barrier()
             if regulated:
                 r = 0
@@ -122,8 +125,12 @@ def _advance(phase: Any, barrier: Any) -> Any:
             step += 1
             side = 1 - side
             begun = True
+            before = bin_
+            left -= 1
+            if left == 0:
+                bin_, left = bin_ + 1, clock.per_bin
         if begun:
-            visit(True, False, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(True, False, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
         if rank == 0:
             run.steps[clock.number] = step
             run.logged[clock.number] = logged
@@ -256,12 +263,13 @@ def _single(phase: Any) -> Any:
         rank, size = cuda.grid(1), cuda.gridsize(1)
         copy = _copied(number, state.values[number], state.held[number], run.fresh, state, counters, run)
         clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        bin_, before = (step - first_step) // per_bin, max(step - 1 - first_step, 0) // per_bin
         if which == start:
             _started(tables, copy, step, rank, size)
             if rank == 0:
                 run.logged[number] = 0
         elif which == visit_:
-            visit(begun, True, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(begun, True, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
         elif which == compete_:
             regulation.compete(tables.regulations[rule], tables.populations, copy.values, copy.held, rank, size)
         elif which == list_:
@@ -270,7 +278,7 @@ def _single(phase: Any) -> Any:
             record(tables, arrays, work, trains, copy, clock, step, side, rank, size)
         elif which == deliver_:
             logged = np.int64(run.logged[number])
-            deliver(tables, arrays, work, trains, copy, clock, step, side, logged, rank, size)
+            deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
         elif which == commit:
             if rank == 0:
                 p = 0
@@ -291,7 +299,7 @@ def _single(phase: Any) -> Any:
                 tables.regulations[rule], arrays.regulation_values, tables.projections, arrays.weights, rank, size
             )
         elif which == finish:
-            visit(True, False, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(True, False, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
 
     return kernel(one)
 

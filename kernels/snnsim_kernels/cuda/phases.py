@@ -21,7 +21,7 @@ from ..registry import DeliveryKind, NeuronKind
 from ..scaling import CYCLE
 from . import neurons, propagation
 from ._jit import device
-from .layout import LANES, SPIKED, ChunkColumn, TaskColumn
+from .layout import LANES, SHIFT, SPIKED, ChunkColumn, TaskColumn
 from .regulation import adapt
 from .warp import add_up, append
 
@@ -54,9 +54,9 @@ _SPIKED = np.int32(SPIKED)
 class Phases(NamedTuple):
     """Device functions; all but ``deliver`` take ``(tables, arrays, work, trains, copy, clock, step, side, rank, size)``.
 
-    ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit`` has two
-    flags in front: whether a step before is to be ended, and whether this one is to be begun. ``deliver`` takes the number of rows
-    of the log in use before the step, and returns that after it.
+    ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit``
+    takes more in front: whether the step before is to be ended, whether this one is to be begun, and the bin of counters of the one
+    before. ``deliver`` takes this step's bin and the number of rows of the log in use before the step, and returns that after it.
     """
 
     visit: Any
@@ -66,7 +66,7 @@ class Phases(NamedTuple):
 
 
 def _stimulate(
-    tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, p: Any, i: Any, inside: Any, lane: Any
+    tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, bin_: Any, p: Any, i: Any, inside: Any, lane: Any
 ) -> None:
     """Add the Poisson input of a step to a neuron. All threads of a warp call it."""
     stimuli = tables.stimuli
@@ -78,14 +78,13 @@ def _stimulate(
             if inside and 0 <= j < stimuli[r, _S_SIZE]:
                 word = np.uint32(word_of(i, clock.seed, step, stimuli[r, _S_STREAM], clock.sample))
                 first, last = stimuli[r, _S_THRESHOLDS], stimuli[r, _S_N]
-                while n < last and word > arrays.thresholds[first + n]:
+                while n < last and word > arrays.thresholds[np.uint32(first + n)]:
                     n += 1
                 if n > 0:
                     weight = arrays.stimulus_weights[stimuli[r, _S_WEIGHT]]
                     if stimuli[r, _S_FACTORS] >= 0:
-                        weight *= arrays.constants[stimuli[r, _S_FACTORS] + step % CYCLE]
-                    copy.values[stimuli[r, _S_STATE] + j] += weight * arrays.constants.dtype.type(n)
-            bin_ = (step - clock.first_step) // clock.per_bin
+                        weight *= arrays.constants[stimuli[r, _S_FACTORS] + (step & (CYCLE - 1))]
+                    copy.values[np.uint32(stimuli[r, _S_STATE] + j)] += weight * arrays.constants.dtype.type(n)
             add_up(copy.events, bin_, tables.projections.shape[0] + r, n, lane)
         r += 1
 
@@ -141,18 +140,18 @@ def _visit(kinds: Sequence[NeuronKind], precision: str) -> Any:
     update, finish = neurons.update(kinds, precision), neurons.finish(kinds)
 
     def visit(
-        ending: Any, beginning: Any, tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any,
-        side: Any, rank: Any, size: Any,
+        ending: Any, beginning: Any, before: Any, tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any,
+        step: Any, side: Any, rank: Any, size: Any,
     ) -> None:  # fmt: skip
         populations, chunks = tables.populations, work.chunks
-        n_populations, lane = populations.shape[0], rank % LANES
-        c = rank // LANES
+        n_populations, lane = populations.shape[0], rank & (LANES - 1)
+        c = rank >> SHIFT
         while c < chunks.shape[0]:
             p, i = np.int64(chunks[c, _C_POPULATION]), np.int64(chunks[c, _C_FIRST]) + lane
             row = populations[p]
             inside = i < row[_SIZE]
             if ending:
-                _poisson(tables, arrays, copy, clock, step - 1, p, i, inside, lane)
+                _poisson(tables, arrays, copy, clock, step - 1, before, p, i, inside, lane)
                 if inside:
                     finish(row, i, copy.values, copy.held, arrays.constants)
                     adapt(
@@ -168,7 +167,7 @@ def _visit(kinds: Sequence[NeuronKind], precision: str) -> Any:
                 if chunks[c, _C_COMPETES] == 0:
                     base = row[_HISTORY] + copy.fresh[(2 + side) * n_populations + p] * row[_SIZE]
                     append(spike, i, lane, copy.fresh, side * n_populations + p, copy.lists, base)
-            c += size // LANES
+            c += size >> SHIFT
         if beginning:
             _trains(tables, work, trains, copy, clock, step, side, rank, size)
 
@@ -180,8 +179,8 @@ def _list_winners(
 ) -> None:
     """List the spikes of the populations in which winners take all."""
     populations, chunks = tables.populations, work.chunks
-    n_populations, lane = populations.shape[0], rank % LANES
-    c = rank // LANES
+    n_populations, lane = populations.shape[0], rank & (LANES - 1)
+    c = rank >> SHIFT
     while c < chunks.shape[0]:
         if chunks[c, _C_COMPETES] != 0:
             p, i = np.int64(chunks[c, _C_POPULATION]), np.int64(chunks[c, _C_FIRST]) + lane
@@ -189,7 +188,7 @@ def _list_winners(
             spike = i < row[_SIZE] and copy.held[row[_NEURON] + i] == _SPIKED
             base = row[_HISTORY] + copy.fresh[(2 + side) * n_populations + p] * row[_SIZE]
             append(spike, i, lane, copy.fresh, side * n_populations + p, copy.lists, base)
-        c += size // LANES
+        c += size >> SHIFT
 
 
 def _record(
@@ -204,7 +203,7 @@ def _record(
             first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * n, rows[r, _R_INDEX]
             factor = arrays.constants.dtype.type(1)
             if rows[r, _R_FACTORS] >= 0:
-                factor = arrays.constants[rows[r, _R_FACTORS] + step % CYCLE]
+                factor = arrays.constants[rows[r, _R_FACTORS] + (step & (CYCLE - 1))]
             k = rank
             while k < n:
                 place = np.int64(k)
@@ -218,11 +217,10 @@ def _record(
         r += 1
 
 
-def _settle(tables: Any, copy: Any, clock: Any, step: Any, side: Any, rank: Any, size: Any) -> None:
+def _settle(tables: Any, copy: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any) -> None:
     """Count updates and spikes, and have the lists of the next step start empty."""
     populations = tables.populations
     n = populations.shape[0]
-    bin_ = (step - clock.first_step) // clock.per_bin
     p = rank
     while p < n:
         row = populations[p]
@@ -266,14 +264,13 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
     deliver_task = propagation.deliver(kinds, precision)
 
     def deliver(
-        tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, side: Any, logged: Any, rank: Any,
-        size: Any,
+        tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any, logged: Any,
+        rank: Any, size: Any,
     ) -> Any:  # fmt: skip
-        _settled(tables, copy, clock, step, side, rank, size)
+        _settled(tables, copy, step, bin_, side, rank, size)
         logged = _logged(tables, copy, clock, step, side, logged, rank, size)
-        n_populations, lane = tables.populations.shape[0], rank % LANES
-        bin_ = (step - clock.first_step) // clock.per_bin
-        task = rank // LANES
+        n_populations, lane = tables.populations.shape[0], rank & (LANES - 1)
+        task = rank >> SHIFT
         while task < work.tasks.shape[0]:
             c, k = np.int64(work.tasks[task, _K_PROJECTION]), np.int64(work.tasks[task, _K_DELAY])
             row = tables.projections[c]
@@ -288,14 +285,14 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
             if count > 0:
                 factor = arrays.constants.dtype.type(1)
                 if row[_FACTORS] >= 0:
-                    factor = arrays.constants[row[_FACTORS] + step % CYCLE]
+                    factor = arrays.constants[row[_FACTORS] + (step & (CYCLE - 1))]
                 events = deliver_task(
                     row, k, np.int64(work.tasks[task, _K_PART]), np.int64(work.tasks[task, _K_PARTS]),
                     np.int64(work.tasks[task, _K_TILE]), lane, copy.values, copy.lists, source[_HISTORY] + slot * source[_SIZE],
                     count, arrays, factor,
                 )  # fmt: skip
                 add_up(copy.events, bin_, c, events, lane)
-            task += size // LANES
+            task += size >> SHIFT
         return logged
 
     return device(deliver)

@@ -22,7 +22,7 @@ def _append(spike: Any, i: Any, lane: Any, counts: Any, place: Any, lists: Any, 
         at = cuda.shfl_sync(_ALL, at, 0)
         if spike:
             before = np.uint32(ballot) & np.uint32((np.uint64(1) << np.uint64(lane)) - np.uint64(1))
-            lists[base + at + cuda.popc(before)] = i
+            lists[np.uint32(base + at + cuda.popc(before))] = i
 
 
 def _append_alone(spike: Any, i: Any, lane: Any, counts: Any, place: Any, lists: Any, base: Any) -> None:
