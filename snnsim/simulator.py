@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -65,7 +66,8 @@ class Simulator:
         self._backend: Backend = (
             Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
         )
-        self._weights = self._compiled.weights
+        # None while they are those that were compiled: these may lie on a device, and stay there unless somebody asks for them.
+        self._weights: NDArray[Any] | None = None
         if self._compiled.changes_weights:
             if self.copies > 1:
                 raise SimulationError(

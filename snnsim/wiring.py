@@ -85,6 +85,29 @@ class Wiring:
         """The longest delay that may be drawn, in steps; 0 where none is drawn."""
         return 0 if self.table is None else self.table.last
 
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """All that decides the synapses: numbers and arrays, equal for equal synapses of any two networks."""
+        rule, number = self.rule, 0
+        if isinstance(rule, FixedInDegree | FixedOutDegree):
+            number = rule.k
+        elif isinstance(rule, FixedTotalNumber):
+            number = rule.n
+        first, delays = self.table or (int(self.steps[0]), None)
+        drawn = np.zeros(0, np.uint32) if delays is None else delays.thresholds
+        seed, stream = self._key
+        return (
+            type(rule).__name__,
+            number,
+            self.n_sources,
+            tuple(self.shape),
+            tuple(self.values),
+            first,
+            drawn,
+            int(seed),
+            stream,
+        )
+
     @cached_property
     def _drawn(self) -> NDArray[np.int64]:
         """Where the rows start while synapses of weight 0 are still among them."""
