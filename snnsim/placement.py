@@ -212,7 +212,7 @@ Placer = Callable[[list[Plan], list[str], NDArray[np.int64], type[np.floating[An
 
 
 def lay_out(plans: list[Plan], projections: NDArray[np.int64]) -> tuple[list[int], list[list[slice]]]:
-    """Write into the projection table where projections start; return the arrays' sizes, and the part of each that a projection has.
+    """Write into the projection table where projections start; return the sizes of the arrays, and its part of each for each one.
 
     Arrays are in the order of the fields of :class:`HostPlaced`.
     """

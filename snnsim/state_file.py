@@ -109,7 +109,7 @@ def save_state(
     weights: NDArray[Any] | None,
     numbers: dict[str, int],
 ) -> None:
-    """Write a state, the weights if they have changed (else None), and the ``numbers`` that go with them (step, seed, first sample).
+    """Write a state, its weights if they have changed (else None), and the ``numbers`` that go with them (step, seed, sample).
 
     Raises SimulationError where it cannot.
     """
