@@ -19,7 +19,18 @@ from .connections import Convolution, Dense, OrPooling, Sparse
 from .network import Projection
 from .wiring import Wiring
 
-__all__ = ["Drawn", "Extent", "HostPlaced", "Placed", "Placer", "Plan", "lay_out", "place_on_host", "plan_of"]
+__all__ = [
+    "Drawn",
+    "Extent",
+    "HostPlaced",
+    "Placed",
+    "Placer",
+    "Plan",
+    "lay_out",
+    "place_on_host",
+    "plan_of",
+    "write_weights",
+]
 
 _NARROW = 2**16  # targets that 16 bits can tell apart
 
@@ -124,7 +135,7 @@ class _Shared(Plan):
     def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
         """Write all entries."""
         pointers[:] = self.counts.ravel()
-        _write(weights, self.connection.weights.ravel())
+        write_weights(weights, self.connection.weights.ravel())
 
     @property
     def geometry(self) -> dict[Proj, int]:
@@ -169,7 +180,7 @@ class _Explicit(Plan):
         pointers[0] = 0
         pointers[1:] = np.cumsum(np.bincount(self.segment, minlength=len(pointers) - 1))
         targets[:] = self.connection.targets[order]
-        _write(weights, self.connection.weights[:1] if self.kind.one_weight else self.connection.weights[order])
+        write_weights(weights, self.connection.weights[:1] if self.kind.one_weight else self.connection.weights[order])
 
 
 class Drawn(Plan):
@@ -263,7 +274,8 @@ def place_on_host(
     return placed
 
 
-def _write(weights: NDArray[Any], given: NDArray[np.float64]) -> None:
+def write_weights(weights: NDArray[Any], given: NDArray[np.float64]) -> None:
+    """Write weights. Raises NetworkError where one becomes infinite or zero in their precision."""
     with np.errstate(over="ignore", under="ignore"):
         weights[:] = given
     if not np.isfinite(weights).all() or np.count_nonzero(weights) != np.count_nonzero(given):

@@ -23,6 +23,7 @@ from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
 from .inputs import Inputs, prepare_inputs
 from .network import Network, Projection
+from .placement import Placer, place_on_host
 from .recording import Record, prepare_recorders
 from .results import Operations, Result
 from .state_file import load_state, save_state
@@ -54,18 +55,16 @@ class Simulator:
         threads: int | None = None,
         memory: int | None = None,
     ) -> None:
-        if backend not in ("auto", "cpu", "brian2"):
-            raise SimulationError(f"Simulator.backend must be 'auto', 'cpu' or 'brian2', got {backend!r}")
+        if backend not in ("auto", "cpu", "cuda", "brian2"):
+            raise SimulationError(f"Simulator.backend must be 'auto', 'cpu', 'cuda' or 'brian2', got {backend!r}")
         if threads is not None:
             threads = whole_number("Simulator.threads", threads, 1, None, SimulationError)
         if memory is not None:
             memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
-        self._compiled: CompiledNetwork = compile_network(net, precision, memory)
-        self._backend: Backend = (
-            Brian2Backend(self._compiled, self.copies) if backend == "brian2" else CpuBackend(self._compiled, threads)
-        )
+        self._compiled: CompiledNetwork = compile_network(net, precision, memory, _placer(backend))
+        self._backend = self._made(backend, threads)
         # None while they are those that were compiled: these may lie on a device, and stay there unless somebody asks for them.
         self._weights: NDArray[Any] | None = None
         if self._compiled.changes_weights:
@@ -75,6 +74,16 @@ class Simulator:
                 )
             self._weights = self._compiled.weights.copy()
         self.reset()
+
+    def _made(self, backend: str, threads: int | None) -> Backend:
+        if backend == "brian2":
+            return Brian2Backend(self._compiled, self.copies)
+        if backend == "cuda":
+            from .cuda_backend import CudaBackend
+            from .cuda_device import Device
+
+            return CudaBackend(self._compiled, Device(self._memory))
+        return CpuBackend(self._compiled, threads)
 
     def synapses(self, projection: Projection | str) -> Synapses:
         """Return sources, targets, weights and delays of a projection, given itself or its name, as they are now.
@@ -303,3 +312,12 @@ class Simulator:
             populations=tuple(population.name for population in populations),
             sizes=tuple(population.size for population in populations),
         )
+
+
+def _placer(backend: str) -> Placer:
+    """Return what places the synapses for a backend."""
+    if backend == "cuda":
+        from .cuda_placement import place_on_device
+
+        return place_on_device
+    return place_on_host

@@ -225,7 +225,8 @@ class Wiring:
             return None
         own = np.arange(n) + shift
         reached = np.arange(n) if self.shape.kind == RuleKind.ONE else np.clip(own, 0, self.n_targets - 1)
-        return np.full(n, 1 if self.shape.kind == RuleKind.ONE else self.n_targets) - (reached == own)
+        sizes: NDArray[np.int64] = (1 if self.shape.kind == RuleKind.ONE else self.n_targets) - (reached == own)
+        return sizes
 
     def _count(self) -> NDArray[np.int64]:
         """Return where rows start."""

@@ -29,6 +29,7 @@ __all__ = [
     "own_weight",
     "own_weights",
     "plain",
+    "reach",
     "spike_payload",
     "spike_to_scaled_payload",
     "weighted",
@@ -243,7 +244,7 @@ def deliver_sparse(
 
 
 @njit
-def _reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
+def reach(position: Any, kernel: Any, stride: Any, size_out: Any) -> Any:
     """Return the range of output positions whose receptive field holds the input position."""
     low = (position - kernel + stride) // stride if position >= kernel else 0
     return low, min(position // stride + 1, size_out)
@@ -268,8 +269,8 @@ def deliver_convolution(
         j = spikes[q] - first
         position = j // channels_in
         channel, x, y = j - position * channels_in, position % width_in, position // width_in
-        y_low, y_high = _reach(y, kernel, stride, height_out)
-        x_low, x_high = _reach(x, kernel, stride, width_out)
+        y_low, y_high = reach(y, kernel, stride, height_out)
+        x_low, x_high = reach(x, kernel, stride, width_out)
         amount = payload(state, values + spikes[q], factor)
         for oy in range(y_low, y_high):
             for ox in range(x_low, x_high):
@@ -296,8 +297,8 @@ def deliver_pooling(
         j = spikes[q] - first
         position = j // channels
         channel, x, y = j - position * channels, position % width_in, position // width_in
-        y_low, y_high = _reach(y, kernel, stride, height_out)
-        x_low, x_high = _reach(x, kernel, stride, width_out)
+        y_low, y_high = reach(y, kernel, stride, height_out)
+        x_low, x_high = reach(x, kernel, stride, width_out)
         events += max(y_high - y_low, 0) * max(x_high - x_low, 0)
         for oy in range(y_low, y_high):
             for ox in range(x_low, x_high):

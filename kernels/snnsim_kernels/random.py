@@ -37,6 +37,7 @@ __all__ = [
     "philox",
     "single",
     "uniform",
+    "word_of",
     "word_of_row",
     "words_of",
 ]
@@ -92,6 +93,25 @@ def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population
 
 
 @njit
+def _one_of(words: Any, which: Any) -> Any:
+    """Return one of four words (uint32) without an array of them, which a card would keep in its memory."""
+    low = words[0] if which == 0 else words[1]
+    high = words[2] if which == 2 else words[3]
+    return np.uint32(low if which < 2 else high)
+
+
+@njit
+def word_of(i: Any, seed: Any, step: Any, population: Any, copy: Any) -> Any:
+    """Return the word of neuron i alone, the same as that of :func:`fill_words`."""
+    k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
+    block = np.uint64(i) // np.uint64(64) * np.uint64(16) + np.uint64(i) % np.uint64(16)
+    words = philox(
+        block & _MASK, np.uint64(step) & _MASK, np.uint64(population) & _MASK, np.uint64(copy) & _MASK, k0, k1
+    )
+    return _one_of(words, (np.uint64(i) // np.uint64(16)) % np.uint64(4))
+
+
+@njit
 def block_of_row(block: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> Any:
     """Return the four words number 4 * ``block`` and on of a row: uint64 that hold 32-bit values.
 
@@ -110,9 +130,8 @@ def block_of_row(block: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> 
 @njit
 def word_of_row(q: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> Any:
     """Return word q (uint32) of a row alone."""
-    w0, w1, w2, w3 = block_of_row(np.uint64(q) >> np.uint64(2), seed, row, stream, purpose)
-    place = q & 3
-    return np.uint32(w0 if place == 0 else w1 if place == 1 else w2 if place == 2 else w3)
+    block = block_of_row(np.uint64(q) >> np.uint64(2), seed, row, stream, purpose)
+    return _one_of(block, np.uint64(q) & np.uint64(3))
 
 
 @njit

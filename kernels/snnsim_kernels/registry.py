@@ -26,7 +26,9 @@ __all__ = [
     "ReceptorKind",
     "advance",
     "delivery_kernel",
+    "draw",
     "reset_kernel",
+    "scalar",
     "single_kernels",
     "update_kernel",
 ]
@@ -180,7 +182,7 @@ def _weigh(n: int) -> Any:
     return _bind(receptors.weigh_pair, f"weigh_{n}", None, first=_weigh(n - 1), STATES=n - 1)
 
 
-def _scalar(kind: NeuronKind, precision: str) -> Any:
+def scalar(kind: NeuronKind, precision: str) -> Any:
     """Return the equations of a neuron and its receptors as one function."""
     if not kind.model.MOVES:
         return kind.model.UPDATE
@@ -198,7 +200,7 @@ def _scalar(kind: NeuronKind, precision: str) -> Any:
     return _bind(template, f"{template.__name__}_{kind.name(precision)}", None, cached=kind.cached, **names)
 
 
-def _draw(distribution: str, precision: str) -> Any:
+def draw(distribution: str, precision: str) -> Any:
     """Return the function that makes a random number of the precision from a word; a uniform one is exact in each."""
     scalar = getattr(random, distribution)
     if precision == "float64" or distribution == "uniform":
@@ -232,9 +234,9 @@ def update_kernel(kind: NeuronKind, precision: str) -> Any:
         sweep, update = neurons.sweep_uniform, neurons.update_uniform
     own = len(kind.model.STATES)
     names = {
-        "scalar": _scalar(kind, precision),
+        "scalar": scalar(kind, precision),
         "cached": kind.cached,
-        "draw": _draw(kind.model.DRAW, precision),
+        "draw": draw(kind.model.DRAW, precision),
         **_access(kind.all_states, kind.all_constants),
     }
     store = _of_rows("store", own)

@@ -120,7 +120,7 @@ def after_delivery(
             count = lengths[row[_LENGTHS] + slots[what]]
             if count > 0:
                 for i in range(ranges[what, 0], ranges[what, 1]):
-                    state[rules[r, _STATE] + i] -= value * count
+                    state[rules[r, _STATE] + i] -= value * values.dtype.type(count)
         elif rules[r, _KIND] != _WINNER_TAKE_ALL and (step + 1) % rules[r, _EVERY] == 0:
             row = view(projections, what * _J_COUNT, _J_COUNT)
             if rules[r, _DENSE]:

@@ -38,7 +38,8 @@ def _count(words: Any, n: Any, thresholds: Any, counts: Any) -> Any:
 @njit
 def _add(target: Any, n: Any, counts: Any, weight: Any) -> None:
     for i in range(n):
-        target[i] += weight * counts[i]
+        # The count in the precision of the weight: a product with an integer would be made in double precision.
+        target[i] += weight * target.dtype.type(counts[i])
 
 
 def stimulate(row: Any, low: Any, high: Any, state: Any, words: Any, counts: Any, thresholds: Any, weight: Any) -> Any:

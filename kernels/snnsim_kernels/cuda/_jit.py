@@ -53,7 +53,7 @@ class _Kernel:
         self.dispatcher = dispatcher
 
     def __getitem__(self, configuration: tuple[int, ...]) -> Callable[..., None]:
-        """Return what launches ``configuration`` = (blocks, threads, stream, bytes of shared memory); the last two may be left out."""
+        """Return what launches ``configuration``: (blocks, threads) or (blocks, threads, stream, bytes of shared memory)."""
         configured = self.dispatcher[configuration]
 
         def launch(*arguments: Any) -> None:

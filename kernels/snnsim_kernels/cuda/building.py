@@ -1,7 +1,7 @@
 """Synapses, built on the card: the connections and delays of ``snnsim_kernels.building``, and weights but for rounding.
 
-A word of a row depends on nothing but its number, so a thread draws any of them. Rows are counted, their targets drawn in any order,
-then put in order by a block per row, which sorts keys of delay and target; weights are drawn for places, at last.
+A word of a row depends on nothing but its number, so a thread draws any of them. Rows are counted, targets drawn in any order, and
+put in order by a block per row, which sorts keys of delay and target; weights are drawn for places, at last.
 
 ``counter`` is the number of the projection with CONNECTIONS set, ``at`` where in a flat array the projection's entries start, and
 ``starts`` (sources + 1,) where its rows do from there on. Rows are shared out among blocks, or threads, whatever their numbers.
@@ -44,14 +44,19 @@ _number_of = device(drawn_from.py_func)
 
 
 @kernel
-def count_total(counts: Any, n: Any, n_sources: Any, n_targets: Any, low: Any, high: Any, seed: Any, counter: Any) -> None:
+def count_total(
+    counts: Any, n: Any, n_sources: Any, n_targets: Any, low: Any, high: Any, seed: Any, counter: Any
+) -> None:
     """Add to ``counts`` (sources,) the sources of n synapses; those from ``low`` to ``high`` - 1 have a target less."""
     q = np.int64(cuda.grid(1))
     while q < n:
         if low >= high:
             source = below(word_of_row(q, seed, 0, counter, _SOURCES), n_sources)
         else:
-            first, second = word_of_row(2 * q, seed, 0, counter, _SOURCES), word_of_row(2 * q + 1, seed, 0, counter, _SOURCES)
+            first, second = (
+                word_of_row(2 * q, seed, 0, counter, _SOURCES),
+                word_of_row(2 * q + 1, seed, 0, counter, _SOURCES),
+            )
             source = source_of(first, second, n_sources, n_targets, low, high)
         cuda.atomic.add(counts, source, np.uint32(1))
         q += cuda.gridsize(1)
@@ -66,11 +71,14 @@ def _source_drawn(target: Any, q: Any, n_sources: Any, shift: Any, seed: Any, co
 @kernel
 def count_in_degree(counts: Any, k: Any, n_sources: Any, n_targets: Any, shift: Any, seed: Any, counter: Any) -> None:
     """Add to ``counts`` (sources,) the sources that the targets draw, k each."""
-    q = np.int64(cuda.grid(1))
-    while q < k * n_targets:
-        source = _source_drawn(q // k, q % k, n_sources, shift, seed, counter)
-        cuda.atomic.add(counts, source, np.uint32(1))
-        q += cuda.gridsize(1)
+    target = np.int64(cuda.blockIdx.x)
+    while target < n_targets:
+        q = np.int64(cuda.threadIdx.x)
+        while q < k:
+            source = _source_drawn(target, q, n_sources, shift, seed, counter)
+            cuda.atomic.add(counts, source, np.uint32(1))
+            q += cuda.blockDim.x
+        target += cuda.gridDim.x
 
 
 @kernel
@@ -78,12 +86,15 @@ def scatter_in_degree(
     targets: Any, at: Any, starts: Any, cursors: Any, k: Any, n_sources: Any, n_targets: Any, shift: Any, seed: Any, counter: Any
 ) -> None:  # fmt: skip
     """Write each target to the rows of the sources that it draws, in any order; ``cursors`` (sources,) are 0 before."""
-    q = np.int64(cuda.grid(1))
-    while q < k * n_targets:
-        target = q // k
-        source = _source_drawn(target, q % k, n_sources, shift, seed, counter)
-        targets[at + np.int64(starts[source]) + np.int64(cuda.atomic.add(cursors, source, np.uint32(1)))] = target
-        q += cuda.gridsize(1)
+    target = np.int64(cuda.blockIdx.x)
+    while target < n_targets:
+        q = np.int64(cuda.threadIdx.x)
+        while q < k:
+            source = _source_drawn(target, q, n_sources, shift, seed, counter)
+            place = np.int64(starts[source]) + np.int64(cuda.atomic.add(cursors, source, np.uint32(1)))
+            targets[at + place] = target
+            q += cuda.blockDim.x
+        target += cuda.gridDim.x
 
 
 @device
@@ -138,7 +149,9 @@ def draw_with_probability(
 
 
 @kernel
-def fill_rows(targets: Any, at: Any, starts: Any, n_rows: Any, kind: Any, n_targets: Any, shift: Any, seed: Any, counter: Any) -> None:
+def fill_rows(
+    targets: Any, at: Any, starts: Any, n_rows: Any, kind: Any, n_targets: Any, shift: Any, seed: Any, counter: Any
+) -> None:
     """Write the targets of rules that reach all, or one, or as many as the row has, these in any order."""
     row = np.int64(cuda.blockIdx.x)
     while row < n_rows:
@@ -183,27 +196,29 @@ def _sort(keys: Any, n: Any) -> None:
 
     So it holds for any n: places beyond it count as larger than all keys, and stay where they are.
     """
-    size = np.int64(2)
-    while size >> 1 < n:
-        half = size >> 1
+    pairs = np.int64(1)
+    while 2 * pairs < n:
+        pairs <<= 1
+    half = np.int64(1)
+    while half < n:
         t = np.int64(cuda.threadIdx.x)
-        while t < n:
+        while t < pairs:
             r = t & (half - 1)
             first = (t - r) << 1
-            _compare(keys, n, first + r, first + size - 1 - r)
+            _compare(keys, n, first + r, first + 2 * half - 1 - r)
             t += cuda.blockDim.x
         cuda.syncthreads()
         step = half >> 1
         while step > 0:
             t = np.int64(cuda.threadIdx.x)
-            while t < n:
+            while t < pairs:
                 r = t & (step - 1)
                 first = ((t - r) << 1) + r
                 _compare(keys, n, first, first + step)
                 t += cuda.blockDim.x
             cuda.syncthreads()
             step >>= 1
-        size <<= 1
+        half <<= 1
 
 
 @device
@@ -299,7 +314,9 @@ def _store(weights: Any, place: Any, value: Any) -> Any:
 
 
 @kernel
-def fill_weights(weights: Any, at: Any, bad: Any, number: Any, starts: Any, n_rows: Any, values: Any, seed: Any, counter: Any) -> None:
+def fill_weights(
+    weights: Any, at: Any, bad: Any, number: Any, starts: Any, n_rows: Any, values: Any, seed: Any, counter: Any
+) -> None:
     """Write the weights of all rows, and add to ``bad[number]`` how many of them the precision turns to 0 or infinity."""
     row = np.int64(cuda.blockIdx.x)
     while row < n_rows:

@@ -1,0 +1,92 @@
+"""What the card is told beside the tables and arrays of ``snnsim_kernels.layout``: how work is shared out, and a copy's own arrays.
+
+Work is shared out among warps, 32 threads each, whether these are the warps of one block, which runs a copy alone, or of a whole
+grid. A chunk is 32 neurons of a population; a task is a part of the spikes of one projection and delay.
+"""
+
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+__all__ = ["LANES", "SPIKED", "ChunkColumn", "Clock", "Copy", "Run", "TaskColumn", "Work"]
+
+LANES = 32
+"""Threads of a warp."""
+
+SPIKED = -1
+"""What ``held`` says of a neuron from its spike to its reset, at the beginning of the next step."""
+
+
+class ChunkColumn(IntEnum):
+    """A row of the chunk table: neurons that a warp visits in a step."""
+
+    POPULATION = 0  # row
+    FIRST = 1  # neuron within the population
+    COMPETES = 2  # 1 where winners are found before spikes are listed
+    COUNT = 3
+
+
+class TaskColumn(IntEnum):
+    """A row of the task table: what a warp delivers in a step."""
+
+    PROJECTION = 0  # row
+    DELAY = 1  # which of the projection's delays
+    PART = 2  # every PARTS-th spike, from this one on
+    PARTS = 3
+    TILE = 4  # dense weights: which 32 targets
+    COUNT = 5
+
+
+class Work(NamedTuple):
+    """How the work of a step is shared out among warps."""
+
+    chunks: Any
+    """(chunks, ChunkColumn.COUNT), int32."""
+    tasks: Any
+    """(tasks, TaskColumn.COUNT), int32."""
+    trains: Any
+    """Rows of the populations that are given spike trains, int32."""
+
+
+class Run(NamedTuple):
+    """A stretch of steps: arrays with a row per copy that it changes, and what all copies share."""
+
+    steps: Any
+    """The next step of each copy, int64: read, and written when the stretch ends or the log is full."""
+    log: Any
+    """Recorded spikes: rows of step - first_step and neuron (copies, capacity, 2), int32."""
+    logged: Any
+    """How many rows of it are filled (copies,), int32."""
+    traces: Any
+    """Recorded values (copies, values)."""
+    fresh: Any
+    """Scratch of a grid: as of a :class:`Copy`, int32."""
+    sums: Any
+    """Scratch: sums of the weights onto each target of the largest projection that is normalised."""
+
+
+class Copy(NamedTuple):
+    """What one copy changes: rows of the arrays of ``State``, ``Counters`` and ``Run``, or their images in shared memory."""
+
+    values: Any
+    held: Any
+    lists: Any
+    lengths: Any
+    fresh: Any
+    """For even and odd steps the numbers of spikes of each population, then likewise the numbers of their lists, int32."""
+    updates: Any
+    fired: Any
+    events: Any
+    traces: Any
+    log: Any
+
+
+class Clock(NamedTuple):
+    """Numbers of a stretch that stay the same."""
+
+    number: Any
+    """Of the copy."""
+    sample: Any
+    """Of its random numbers."""
+    seed: Any
+    first_step: Any
+    per_bin: Any
