@@ -1,7 +1,7 @@
 """The synapses of a network, built in the memory of a card: what the host's ``placement`` is on the host.
 
-Drawn synapses never cross the bus: the host makes their tables and adds up how many each row draws. Connections and delays are those
-of the CPU, weights but for rounding. What is given one by one is built on the host and copied, and so are rules that depend on
+Drawn synapses never cross the bus: the host makes their tables and adds up how many each row draws. Connections and delays are the
+CPU's, and so are weights but for rounding. What is given one by one is built on the host and copied, as are rules that depend on
 distances, whose exponentials a card may round otherwise, and weights of which some are dropped.
 """
 
@@ -43,7 +43,8 @@ _TABLE_BYTES = 2**18
 _BLOCKS = 2 if SIMULATED else 8192
 """Blocks of a launch at most: enough for any card; they share out what there is to do."""
 
-_THREADS = 32 if SIMULATED else 256
+_FEWEST, _THREADS = (4, 8) if SIMULATED else (32, 256)
+"""Threads of a block; the simulator takes its time for each."""
 
 
 class DeviceArrays(NamedTuple):
@@ -181,7 +182,7 @@ def _items(n: int) -> tuple[int, int]:
 
 def _rows(n: int, longest: int) -> tuple[int, int]:
     """Return blocks and threads for n rows, a block for each."""
-    threads = 32
+    threads = _FEWEST
     while threads < min(longest // 4, _THREADS):
         threads *= 2
     return min(n, _BLOCKS), threads
