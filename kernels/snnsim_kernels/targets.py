@@ -111,14 +111,15 @@ def _draw_with_probability(out: Any, words: Any, shape: Any, gaps: Any, seed: An
     while True:
         fill_row(words, step, first, seed, row, stream, TARGETS)
         for q in range(0, step, 1 if gaps.short else 2):
-            gap, ends = np.int64(drawn_from(gaps.fine, words[q])), True
+            gap = np.int64(drawn_from(gaps.fine, words[q]))
             if not gaps.short:
                 gap, ends = gap_of(np.int64(gaps.skipped + drawn_from(gaps.coarse, words[q + 1])), gap, gaps.n_coarse)
+                if not ends and at + gap < shape.n_targets:
+                    at += gap
+                    continue
             at += gap
             if at >= shape.n_targets:
                 return n
-            if not ends:
-                continue
             if at != excluded:
                 out[n] = at
                 n += 1
