@@ -21,6 +21,7 @@ from ._memory import require_memory
 from .backend import Backend, Stretch
 from .compilation import CompiledNetwork
 from .cuda_device import Device
+from .cuda_placement import on_card
 from .cuda_work import chunks_of, tasks_of
 
 __all__ = ["CudaBackend"]
@@ -50,10 +51,9 @@ class CudaBackend(Backend):
         self._fixed = {
             name: _on_card(getattr(compiled, name))
             for name in ("projections", "stimuli", "regulations", "constants", "thresholds", "stimulus_weights",
-                         "regulation_values", "delays", "targets", "narrow_targets")
+                         "regulation_values", "delays")
         }  # fmt: skip
-        self._pointers = _on_card(compiled.pointers.astype(np.uint32))
-        self._weights = _on_card(compiled.weights)
+        self._synapses = on_card(compiled.placed)
         self._events_per_source = _events_per_source(compiled)
 
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
@@ -85,14 +85,15 @@ class _Execution:
         compiled = backend.compiled
         self._require()
         weights = stretch.weights
-        changed = weights is not compiled.weights
-        on_card = _on_card(weights) if changed else backend._weights
+        synapses = backend._synapses
+        if weights is not None:
+            synapses = synapses._replace(weights=_on_card(weights))
         tables = Tables(
             _on_card(stretch.populations), fixed["projections"], fixed["stimuli"], _on_card(stretch.recorders),
             _on_card(stretch.timed_inputs), fixed["regulations"],
         )  # fmt: skip
         arrays = Arrays(
-            fixed["constants"], backend._pointers, fixed["targets"], fixed["narrow_targets"], on_card, fixed["delays"],
+            fixed["constants"], *synapses, fixed["delays"],
             fixed["thresholds"], _on_card(stretch.picked), fixed["stimulus_weights"], fixed["regulation_values"],
             _on_card(stretch.schedule), _on_card(stretch.timed_values),
         )  # fmt: skip
@@ -116,8 +117,8 @@ class _Execution:
         for own, card in zip(stretch.counters, counters, strict=True):
             card.copy_to_host(own)
         traces.copy_to_host(stretch.traces)
-        if changed and compiled.changes_weights:
-            on_card.copy_to_host(weights)
+        if weights is not None and compiled.changes_weights:
+            synapses.weights.copy_to_host(weights)
         _sort_lists(stretch.populations, stretch.state)
         return np.asarray(log[np.lexsort((log[:, 2], log[:, 1], log[:, 0]))])
 
