@@ -168,15 +168,11 @@ class _Execution:
 
     def _by_grid(self, arguments: tuple[Any, ...]) -> NDArray[np.int32]:
         """Give each copy the whole card, one after the other."""
-        stretch, threads = self.stretch, self.device.grid_threads
+        stretch = self.stretch
         fixed = (stretch.first, stretch.per_bin)
         logs = [np.zeros((0, 3), np.int32)]
-        blocks = 0
-        if self.device.cooperative:
-            probe = (*arguments[:2], self._work(1), *arguments[3:], *fixed, stretch.last, 0)
-            blocks = self.kernels.grid.most_blocks(probe, threads)
-        waits = blocks > 0
-        blocks = blocks or self.device.multiprocessors
+        probe = (*arguments[:2], self._work(1), *arguments[3:], *fixed, stretch.last, 0)
+        blocks, threads, waits = self._grid(probe)
         arguments = (*arguments[:2], self._work(blocks * threads // LANES), *arguments[3:])
         for number in range(self.copies):
 
@@ -188,6 +184,14 @@ class _Execution:
 
             logs.append(self._rounds(arguments[6], [number], launch))
         return np.concatenate(logs)
+
+    def _grid(self, arguments: tuple[Any, ...]) -> tuple[int, int, bool]:
+        """Return blocks, threads of each, and whether the blocks can wait for each other."""
+        if self.device.cooperative:
+            for threads in self.device.grid_threads:
+                if blocks := self.kernels.grid.most_blocks(arguments, threads):
+                    return blocks, threads, True
+        return self.device.multiprocessors, self.device.grid_threads[-1], False
 
     def _rounds(self, run: Run, numbers: Any, launch: Any) -> NDArray[np.int32]:
         """Launch until the copies ``numbers`` are at the end, and empty their logs in between."""

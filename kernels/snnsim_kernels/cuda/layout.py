@@ -7,10 +7,13 @@ grid. A chunk is 32 neurons of a population; a task is a part of the spikes of o
 from enum import IntEnum
 from typing import Any, NamedTuple
 
-__all__ = ["LANES", "SPIKED", "ChunkColumn", "Clock", "Copy", "Run", "TaskColumn", "Work"]
+__all__ = ["LANES", "SHIFT", "SPIKED", "ChunkColumn", "Clock", "Copy", "Run", "TaskColumn", "Work"]
 
 LANES = 32
-"""Threads of a warp."""
+"""Threads of a warp..."""
+
+SHIFT = 5
+"""...and the power of two that this is."""
 
 SPIKED = -1
 """What ``held`` says of a neuron from its spike to its reset, at the beginning of the next step."""
@@ -65,14 +68,19 @@ class Run(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """What one copy changes: rows of the arrays of ``State``, ``Counters`` and ``Run``, or their images in shared memory."""
+    """What one copy changes: its rows of the arrays of ``State``, or their images in shared memory, and what holds a row of it.
 
+    Rows of the latter are not taken: what a thread keeps at hand takes registers, and these decide how many threads there can be.
+    """
+
+    number: Any
     values: Any
     held: Any
     lists: Any
-    lengths: Any
     fresh: Any
     """For even and odd steps the numbers of spikes of each population, then likewise the numbers of their lists, int32."""
+    lengths: Any
+    """Of all copies, as are those that follow."""
     updates: Any
     fired: Any
     events: Any
@@ -83,10 +91,8 @@ class Copy(NamedTuple):
 class Clock(NamedTuple):
     """Numbers of a stretch that stay the same."""
 
-    number: Any
-    """Of the copy."""
     sample: Any
-    """Of its random numbers."""
+    """Of the copy's random numbers."""
     seed: Any
     first_step: Any
     per_bin: Any

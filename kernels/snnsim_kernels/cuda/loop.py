@@ -80,12 +80,15 @@ def _advance(phase: Any, barrier: Any) -> Any:
         tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, run: Any, clock: Any, until: Any, regulated: Any, rank: Any,
         size: Any,
     ) -> Any:  # fmt: skip
-        step = run.steps[clock.number]
+        step = run.steps[copy.number]
         _started(tables, copy, step, rank, size)
-        need, capacity, logged, side, begun = _needed(tables), copy.log.shape[0], np.int64(0), 0, False
+        need, capacity, logged, side, begun = _needed(tables), copy.log.shape[1], np.int64(0), 0, False
+        # A division of 64 bits takes as long as a visit: bins are counted along.
+        bin_ = (step - clock.first_step) // clock.per_bin
+        before, left = bin_, (bin_ + 1) * clock.per_bin - (step - clock.first_step)
         barrier()
         while step < until and logged + need <= capacity:
-            visit(begun, True, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(begun, True, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
             barrier()
             if regulated:
                 r = 0
@@ -98,7 +101,7 @@ def _advance(phase: Any, barrier: Any) -> Any:
             if tables.recorders.shape[0] > 0:
                 record(tables, arrays, work, trains, copy, clock, step, side, rank, size)
                 barrier()
-            logged = deliver(tables, arrays, work, trains, copy, clock, step, side, logged, rank, size)
+            logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
             barrier()
             if regulated:
                 r = 0
@@ -122,11 +125,15 @@ def _advance(phase: Any, barrier: Any) -> Any:
             step += 1
             side = 1 - side
             begun = True
+            before = bin_
+            left -= 1
+            if left == 0:
+                bin_, left = bin_ + 1, clock.per_bin
         if begun:
-            visit(True, False, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(True, False, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
         if rank == 0:
-            run.steps[clock.number] = step
-            run.logged[clock.number] = logged
+            run.steps[copy.number] = step
+            run.logged[copy.number] = logged
         return step
 
     return device(advance)
@@ -134,8 +141,8 @@ def _advance(phase: Any, barrier: Any) -> Any:
 
 def _copy_of(number: Any, values: Any, held: Any, fresh: Any, state: Any, counters: Any, run: Any) -> Any:
     return Copy(
-        values, held, state.history[number], state.lengths[number], fresh, counters.updates[number], counters.fired[number],
-        counters.events[number], run.traces[number], run.log[number],
+        number, values, held, state.history[number], fresh, state.lengths, counters.updates, counters.fired, counters.events,
+        run.traces, run.log,
     )  # fmt: skip
 
 
@@ -159,7 +166,7 @@ def _block(phase: Any, precision: str, staged: bool) -> Any:
         number, rank, size = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
         fresh = cuda.shared.array(0, types.int32)
         copy = _copied(number, state.values[number], state.held[number], fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         regulated = tables.regulations.shape[0] > 0
         advance(tables, arrays, work, trains, copy, run, clock, until, regulated, rank, size)
 
@@ -183,7 +190,7 @@ def _block(phase: Any, precision: str, staged: bool) -> Any:
             i += size
         cuda.syncthreads()
         copy = _copied(number, values, held, fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         regulated = tables.regulations.shape[0] > 0
         advance(tables, arrays, work, trains, copy, run, clock, until, regulated, rank, size)
         cuda.syncthreads()
@@ -213,7 +220,7 @@ def _grid(phase: Any) -> Any:
     ) -> None:  # fmt: skip
         rank, size = cuda.grid(1), cuda.gridsize(1)
         copy = _copied(number, state.values[number], state.held[number], run.fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         regulated = tables.regulations.shape[0] > 0
         advance(tables, arrays, work, trains, copy, run, clock, until, regulated, rank, size)
 
@@ -255,13 +262,14 @@ def _single(phase: Any) -> Any:
     ) -> None:  # fmt: skip
         rank, size = cuda.grid(1), cuda.gridsize(1)
         copy = _copied(number, state.values[number], state.held[number], run.fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
+        bin_, before = (step - first_step) // per_bin, max(step - 1 - first_step, 0) // per_bin
         if which == start:
             _started(tables, copy, step, rank, size)
             if rank == 0:
                 run.logged[number] = 0
         elif which == visit_:
-            visit(begun, True, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(begun, True, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
         elif which == compete_:
             regulation.compete(tables.regulations[rule], tables.populations, copy.values, copy.held, rank, size)
         elif which == list_:
@@ -270,7 +278,7 @@ def _single(phase: Any) -> Any:
             record(tables, arrays, work, trains, copy, clock, step, side, rank, size)
         elif which == deliver_:
             logged = np.int64(run.logged[number])
-            deliver(tables, arrays, work, trains, copy, clock, step, side, logged, rank, size)
+            deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
         elif which == commit:
             if rank == 0:
                 p = 0
@@ -291,7 +299,7 @@ def _single(phase: Any) -> Any:
                 tables.regulations[rule], arrays.regulation_values, tables.projections, arrays.weights, rank, size
             )
         elif which == finish:
-            visit(True, False, tables, arrays, work, trains, copy, clock, step, side, rank, size)
+            visit(True, False, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
 
     return kernel(one)
 

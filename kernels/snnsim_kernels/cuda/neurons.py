@@ -39,7 +39,7 @@ def _loader(k: int) -> Any:
     elif k == 1:
 
         def load(a: Any, at: Any, stride: Any) -> Any:
-            return (a[at],)
+            return (a[np.uint32(at)],)
 
     else:
         half = k // 2
@@ -62,7 +62,7 @@ def _storer(k: int) -> Any:
     elif k == 1:
 
         def store(a: Any, at: Any, stride: Any, new: Any) -> None:
-            a[at] = new[0]
+            a[np.uint32(at)] = new[0]
 
     else:
         half = k // 2
@@ -120,7 +120,7 @@ def _all_constants(kind: NeuronKind) -> Any:
         own, gains, n = _own_constants(kind), _loader(len(kind.receptors)), len(kind.receptors)
 
         def scaled(constants: Any, row: Any, i: Any, step: Any) -> Any:
-            return own(constants, row, i, step) + gains(constants, row[_GAINS] + step % CYCLE * n, 1)
+            return own(constants, row, i, step) + gains(constants, row[_GAINS] + (step & (CYCLE - 1)) * n, 1)
 
         return device(scaled)
     return _own_constants(kind._replace(n_constants=kind.all_constants))
@@ -131,11 +131,11 @@ def _rescale(kind: NeuronKind) -> Any:
     first = len(kind.model.STATES)
 
     def rescale(values: Any, at: Any, row: Any, constants: Any, step: Any) -> None:
-        if step % CYCLE == 0:
+        if step & (CYCLE - 1) == 0:
             powers = row[_GAINS] + CYCLE * row[_SCALED]
             k = 0
             while k < row[_SCALED]:
-                values[at + (first + k) * row[_STRIDE]] *= constants[powers + k]
+                values[np.uint32(at + (first + k) * row[_STRIDE])] *= constants[np.uint32(powers + k)]
                 k += 1
 
     def nothing(values: Any, at: Any, row: Any, constants: Any, step: Any) -> None:
@@ -192,7 +192,7 @@ def _update(kind: NeuronKind, precision: str) -> Any:
     after_spike = _SPIKED if kind.model.RESET is not None else _FREE
 
     def update(row: Any, i: Any, values: Any, held: Any, constants: Any, step: Any, clock: Any) -> Any:
-        at, neuron = row[_STATE] + i, row[_NEURON] + i
+        at, neuron = row[_STATE] + i, np.uint32(row[_NEURON] + i)
         wait = held[neuron]
         if 0 < wait < _FOREVER:
             wait -= np.int32(1)
@@ -217,7 +217,7 @@ def _finish(kind: NeuronKind) -> Any:
     load, store, own = _loader(n), _storer(n), _own_constants(kind)
 
     def finish(row: Any, i: Any, values: Any, held: Any, constants: Any) -> None:
-        at, neuron = row[_STATE] + i, row[_NEURON] + i
+        at, neuron = row[_STATE] + i, np.uint32(row[_NEURON] + i)
         if held[neuron] == _SPIKED:
             new, updates = scalar(load(values, at, row[_STRIDE]), own(constants, row, i, 0))
             store(values, at, row[_STRIDE], new)

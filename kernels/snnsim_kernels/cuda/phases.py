@@ -21,7 +21,7 @@ from ..registry import DeliveryKind, NeuronKind
 from ..scaling import CYCLE
 from . import neurons, propagation
 from ._jit import device
-from .layout import LANES, SPIKED, ChunkColumn, TaskColumn
+from .layout import LANES, SHIFT, SPIKED, ChunkColumn, TaskColumn
 from .regulation import adapt
 from .warp import add_up, append
 
@@ -54,9 +54,9 @@ _SPIKED = np.int32(SPIKED)
 class Phases(NamedTuple):
     """Device functions; all but ``deliver`` take ``(tables, arrays, work, trains, copy, clock, step, side, rank, size)``.
 
-    ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit`` has two
-    flags in front: whether a step before is to be ended, and whether this one is to be begun. ``deliver`` takes the number of rows
-    of the log in use before the step, and returns that after it.
+    ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit``
+    takes more in front: whether the step before is to be ended, whether this one is to be begun, and the bin of counters of the one
+    before. ``deliver`` takes this step's bin and the number of rows of the log in use before the step, and returns that after it.
     """
 
     visit: Any
@@ -66,7 +66,7 @@ class Phases(NamedTuple):
 
 
 def _stimulate(
-    tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, p: Any, i: Any, inside: Any, lane: Any
+    tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, bin_: Any, p: Any, i: Any, inside: Any, lane: Any
 ) -> None:
     """Add the Poisson input of a step to a neuron. All threads of a warp call it."""
     stimuli = tables.stimuli
@@ -78,15 +78,14 @@ def _stimulate(
             if inside and 0 <= j < stimuli[r, _S_SIZE]:
                 word = np.uint32(word_of(i, clock.seed, step, stimuli[r, _S_STREAM], clock.sample))
                 first, last = stimuli[r, _S_THRESHOLDS], stimuli[r, _S_N]
-                while n < last and word > arrays.thresholds[first + n]:
+                while n < last and word > arrays.thresholds[np.uint32(first + n)]:
                     n += 1
                 if n > 0:
                     weight = arrays.stimulus_weights[stimuli[r, _S_WEIGHT]]
                     if stimuli[r, _S_FACTORS] >= 0:
-                        weight *= arrays.constants[stimuli[r, _S_FACTORS] + step % CYCLE]
-                    copy.values[stimuli[r, _S_STATE] + j] += weight * arrays.constants.dtype.type(n)
-            bin_ = (step - clock.first_step) // clock.per_bin
-            add_up(copy.events, bin_, tables.projections.shape[0] + r, n, lane)
+                        weight *= arrays.constants[stimuli[r, _S_FACTORS] + (step & (CYCLE - 1))]
+                    copy.values[np.uint32(stimuli[r, _S_STATE] + j)] += weight * arrays.constants.dtype.type(n)
+            add_up(copy.events, copy.number, bin_, tables.projections.shape[0] + r, n, lane)
         r += 1
 
 
@@ -103,7 +102,7 @@ def _set_inputs(tables: Any, arrays: Any, copy: Any, clock: Any, t: Any, p: Any,
             if which >= 0:
                 per_neuron = rows[r, _T_PER_NEURON]
                 size = rows[r, _T_SIZE] if per_neuron else 1
-                base = rows[r, _T_VALUES] + clock.number * rows[r, _T_PER_COPY] + which * size
+                base = rows[r, _T_VALUES] + copy.number * rows[r, _T_PER_COPY] + which * size
                 copy.values[rows[r, _T_STATE] + i] = arrays.timed_values[base + i * per_neuron]
         r += 1
 
@@ -122,7 +121,7 @@ def _list_trains(
         row = tables.populations[p]
         now = step - row[_TRAIN_FIRST]
         if 0 <= now < row[_TRAIN_STEPS] and row[_FIRST_STEP] <= step < row[_LAST_STEP]:
-            place = row[_TRAIN] + clock.number * row[_TRAIN_STEPS] + now
+            place = row[_TRAIN] + copy.number * row[_TRAIN_STEPS] + now
             first, n = trains.pointers[place], trains.pointers[place + 1] - trains.pointers[place]
             base = row[_HISTORY] + copy.fresh[(2 + side) * n_populations + p] * row[_SIZE]
             q = rank
@@ -141,18 +140,18 @@ def _visit(kinds: Sequence[NeuronKind], precision: str) -> Any:
     update, finish = neurons.update(kinds, precision), neurons.finish(kinds)
 
     def visit(
-        ending: Any, beginning: Any, tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any,
-        side: Any, rank: Any, size: Any,
+        ending: Any, beginning: Any, before: Any, tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any,
+        step: Any, side: Any, rank: Any, size: Any,
     ) -> None:  # fmt: skip
         populations, chunks = tables.populations, work.chunks
-        n_populations, lane = populations.shape[0], rank % LANES
-        c = rank // LANES
+        n_populations, lane = populations.shape[0], rank & (LANES - 1)
+        c = rank >> SHIFT
         while c < chunks.shape[0]:
             p, i = np.int64(chunks[c, _C_POPULATION]), np.int64(chunks[c, _C_FIRST]) + lane
             row = populations[p]
             inside = i < row[_SIZE]
             if ending:
-                _poisson(tables, arrays, copy, clock, step - 1, p, i, inside, lane)
+                _poisson(tables, arrays, copy, clock, step - 1, before, p, i, inside, lane)
                 if inside:
                     finish(row, i, copy.values, copy.held, arrays.constants)
                     adapt(
@@ -168,7 +167,7 @@ def _visit(kinds: Sequence[NeuronKind], precision: str) -> Any:
                 if chunks[c, _C_COMPETES] == 0:
                     base = row[_HISTORY] + copy.fresh[(2 + side) * n_populations + p] * row[_SIZE]
                     append(spike, i, lane, copy.fresh, side * n_populations + p, copy.lists, base)
-            c += size // LANES
+            c += size >> SHIFT
         if beginning:
             _trains(tables, work, trains, copy, clock, step, side, rank, size)
 
@@ -180,8 +179,8 @@ def _list_winners(
 ) -> None:
     """List the spikes of the populations in which winners take all."""
     populations, chunks = tables.populations, work.chunks
-    n_populations, lane = populations.shape[0], rank % LANES
-    c = rank // LANES
+    n_populations, lane = populations.shape[0], rank & (LANES - 1)
+    c = rank >> SHIFT
     while c < chunks.shape[0]:
         if chunks[c, _C_COMPETES] != 0:
             p, i = np.int64(chunks[c, _C_POPULATION]), np.int64(chunks[c, _C_FIRST]) + lane
@@ -189,7 +188,7 @@ def _list_winners(
             spike = i < row[_SIZE] and copy.held[row[_NEURON] + i] == _SPIKED
             base = row[_HISTORY] + copy.fresh[(2 + side) * n_populations + p] * row[_SIZE]
             append(spike, i, lane, copy.fresh, side * n_populations + p, copy.lists, base)
-        c += size // LANES
+        c += size >> SHIFT
 
 
 def _record(
@@ -204,33 +203,32 @@ def _record(
             first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * n, rows[r, _R_INDEX]
             factor = arrays.constants.dtype.type(1)
             if rows[r, _R_FACTORS] >= 0:
-                factor = arrays.constants[rows[r, _R_FACTORS] + step % CYCLE]
+                factor = arrays.constants[rows[r, _R_FACTORS] + (step & (CYCLE - 1))]
             k = rank
             while k < n:
                 place = np.int64(k)
                 if index >= 0:
                     place = arrays.picked[index + k]
                 if rows[r, _R_POPULATION] < 0:
-                    copy.traces[out + k] = arrays.weights[first + place]
+                    copy.traces[copy.number, out + k] = arrays.weights[first + place]
                 else:
-                    copy.traces[out + k] = copy.values[first + place] * factor
+                    copy.traces[copy.number, out + k] = copy.values[first + place] * factor
                 k += size
         r += 1
 
 
-def _settle(tables: Any, copy: Any, clock: Any, step: Any, side: Any, rank: Any, size: Any) -> None:
+def _settle(tables: Any, copy: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any) -> None:
     """Count updates and spikes, and have the lists of the next step start empty."""
     populations = tables.populations
     n = populations.shape[0]
-    bin_ = (step - clock.first_step) // clock.per_bin
     p = rank
     while p < n:
         row = populations[p]
         spikes, slot = copy.fresh[side * n + p], copy.fresh[(2 + side) * n + p]
-        copy.lengths[row[_LENGTHS] + slot] = spikes
-        copy.fired[bin_, p] += spikes
+        copy.lengths[copy.number, row[_LENGTHS] + slot] = spikes
+        copy.fired[copy.number, bin_, p] += spikes
         if row[_FIRST_STEP] <= step < row[_LAST_STEP]:
-            copy.updates[bin_, p] += row[_SIZE]
+            copy.updates[copy.number, bin_, p] += row[_SIZE]
         copy.fresh[(1 - side) * n + p] = 0
         copy.fresh[(3 - side) * n + p] = slot + 1 if slot + 1 < row[_SLOTS] else 0
         p += size
@@ -251,8 +249,8 @@ def _log(tables: Any, copy: Any, clock: Any, step: Any, side: Any, logged: Any, 
             base = row[_HISTORY] + copy.fresh[(2 + side) * n + p] * row[_SIZE]
             q = rank
             while q < spikes:
-                copy.log[logged + q, 0] = t
-                copy.log[logged + q, 1] = row[_NEURON] + copy.lists[base + q]
+                copy.log[copy.number, logged + q, 0] = t
+                copy.log[copy.number, logged + q, 1] = row[_NEURON] + copy.lists[base + q]
                 q += size
             logged += spikes
         p += 1
@@ -266,14 +264,13 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
     deliver_task = propagation.deliver(kinds, precision)
 
     def deliver(
-        tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, side: Any, logged: Any, rank: Any,
-        size: Any,
+        tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any, logged: Any,
+        rank: Any, size: Any,
     ) -> Any:  # fmt: skip
-        _settled(tables, copy, clock, step, side, rank, size)
+        _settled(tables, copy, step, bin_, side, rank, size)
         logged = _logged(tables, copy, clock, step, side, logged, rank, size)
-        n_populations, lane = tables.populations.shape[0], rank % LANES
-        bin_ = (step - clock.first_step) // clock.per_bin
-        task = rank // LANES
+        n_populations, lane = tables.populations.shape[0], rank & (LANES - 1)
+        task = rank >> SHIFT
         while task < work.tasks.shape[0]:
             c, k = np.int64(work.tasks[task, _K_PROJECTION]), np.int64(work.tasks[task, _K_DELAY])
             row = tables.projections[c]
@@ -284,18 +281,22 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
             if slot < 0:
                 slot += source[_SLOTS]
             # The length of this step's list is written only now, by another thread.
-            count = copy.fresh[side * n_populations + p] if delay == 0 else copy.lengths[source[_LENGTHS] + slot]
+            count = (
+                copy.fresh[side * n_populations + p]
+                if delay == 0
+                else copy.lengths[copy.number, source[_LENGTHS] + slot]
+            )
             if count > 0:
                 factor = arrays.constants.dtype.type(1)
                 if row[_FACTORS] >= 0:
-                    factor = arrays.constants[row[_FACTORS] + step % CYCLE]
+                    factor = arrays.constants[row[_FACTORS] + (step & (CYCLE - 1))]
                 events = deliver_task(
                     row, k, np.int64(work.tasks[task, _K_PART]), np.int64(work.tasks[task, _K_PARTS]),
                     np.int64(work.tasks[task, _K_TILE]), lane, copy.values, copy.lists, source[_HISTORY] + slot * source[_SIZE],
                     count, arrays, factor,
                 )  # fmt: skip
-                add_up(copy.events, bin_, c, events, lane)
-            task += size // LANES
+                add_up(copy.events, copy.number, bin_, c, events, lane)
+            task += size >> SHIFT
         return logged
 
     return device(deliver)

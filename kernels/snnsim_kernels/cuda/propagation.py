@@ -40,10 +40,10 @@ def _amount(kind: DeliveryKind) -> Any:
         return weight * factor
 
     def graded(weight: Any, values: Any, place: Any, factor: Any) -> Any:
-        return weight * values[place]
+        return weight * values[np.uint32(place)]
 
     def graded_to_scaled(weight: Any, values: Any, place: Any, factor: Any) -> Any:
-        return weight * (values[place] * factor)
+        return weight * (values[np.uint32(place)] * factor)
 
     chosen = ((plain, scaled), (graded, graded_to_scaled))[kind.graded][kind.scaled]
     return device(chosen)
@@ -53,16 +53,16 @@ def _own(kind: DeliveryKind) -> tuple[Any, Any]:
     """Return what reads a target, and what reads a weight, of the synapse at a place behind the projection's first."""
 
     def narrow(arrays: Any, at: Any) -> Any:
-        return arrays.narrow_targets[at]
+        return arrays.narrow_targets[np.uint64(at)]
 
     def wide(arrays: Any, at: Any) -> Any:
-        return arrays.targets[at]
+        return arrays.targets[np.uint64(at)]
 
     def shared(arrays: Any, first: Any, k: Any) -> Any:
-        return arrays.weights[first]
+        return arrays.weights[np.uint64(first)]
 
     def each(arrays: Any, first: Any, k: Any) -> Any:
-        return arrays.weights[first + k]
+        return arrays.weights[np.uint64(first + k)]
 
     return device(narrow if kind.narrow else wide), device(shared if kind.one_weight else each)
 
@@ -83,15 +83,15 @@ def _dense(kind: DeliveryKind, precision: str) -> Any:
         weights = row[_WEIGHTS] + i
         q = part
         while q < count:
-            j = lists[base + q] - first
+            j = lists[np.uint32(base + q)] - first
             if 0 <= j < sources:
                 if i < m:
-                    total += amount(arrays.weights[weights + j * m], values, payload + first + j, factor)
+                    total += amount(arrays.weights[np.uint64(weights + j * m)], values, payload + first + j, factor)
                 if tile == 0 and lane == 0:
-                    events += np.int64(arrays.pointers[row[_POINTERS] + j])
+                    events += np.int64(arrays.pointers[np.uint64(row[_POINTERS] + j)])
             q += parts
         if i < m and total != 0:
-            cuda.atomic.add(values, row[_TARGET] + i, total)
+            cuda.atomic.add(values, np.uint32(row[_TARGET] + i), total)
         return events
 
     return device(deliver)
@@ -109,10 +109,10 @@ def _sparse(kind: DeliveryKind, precision: str) -> Any:
         events = np.int64(0)
         q = part
         while q < count:
-            j = lists[base + q] - first
+            j = lists[np.uint32(base + q)] - first
             if 0 <= j < sources:
                 at = pointers + j * n_delays
-                s, end = np.int64(arrays.pointers[at]) + lane, np.int64(arrays.pointers[at + 1])
+                s, end = np.int64(arrays.pointers[np.uint64(at)]) + lane, np.int64(arrays.pointers[np.uint64(at + 1)])
                 while s < end:
                     weight = weight_of(arrays, weights, s)
                     cuda.atomic.add(
@@ -141,7 +141,7 @@ def _convolution(kind: DeliveryKind, precision: str) -> Any:
         events = np.int64(0)
         q = part
         while q < count:
-            j = lists[base + q] - first
+            j = lists[np.uint32(base + q)] - first
             if 0 <= j < sources:
                 position = _quotient(j, channels_in)
                 channel, y = j - position * channels_in, _quotient(position, width_in)
@@ -157,11 +157,11 @@ def _convolution(kind: DeliveryKind, precision: str) -> Any:
                     oy, ox = y_low + down, x_low + place - down * across
                     tap = (channel * kernel + y - oy * stride) * kernel + x - ox * stride
                     if c == 0:
-                        events += np.int64(arrays.pointers[row[_POINTERS] + tap])
-                    weight = arrays.weights[row[_WEIGHTS] + tap * channels_out + c]
+                        events += np.int64(arrays.pointers[np.uint64(row[_POINTERS] + tap)])
+                    weight = arrays.weights[np.uint64(row[_WEIGHTS] + tap * channels_out + c)]
                     if weight != 0:
                         cuda.atomic.add(
-                            values, row[_TARGET] + (oy * width_out + ox) * channels_out + c,
+                            values, np.uint32(row[_TARGET] + (oy * width_out + ox) * channels_out + c),
                             amount(weight, values, payload + first + j, factor),
                         )  # fmt: skip
                     s += LANES
@@ -182,7 +182,7 @@ def _pooling(kind: DeliveryKind, precision: str) -> Any:
         events = np.int64(0)
         q = part + lane * parts  # a spike per thread: it reaches few positions
         while q < count:
-            j = lists[base + q] - first
+            j = lists[np.uint32(base + q)] - first
             if 0 <= j < sources:
                 position = _quotient(j, channels)
                 channel, y = j - position * channels, _quotient(position, width_in)
@@ -192,7 +192,9 @@ def _pooling(kind: DeliveryKind, precision: str) -> Any:
                 while oy < y_high:
                     ox = x_low
                     while ox < x_high:
-                        cuda.atomic.max(values, row[_TARGET] + (oy * width_out + ox) * channels + channel, weight)
+                        cuda.atomic.max(
+                            values, np.uint32(row[_TARGET] + (oy * width_out + ox) * channels + channel), weight
+                        )
                         events += 1
                         ox += 1
                     oy += 1
