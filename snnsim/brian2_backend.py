@@ -85,6 +85,9 @@ class Brian2Backend(Backend):
             state=State(*(part.copy() for part in stretch.state)),
             populations=everyone,
             counters=Counters(updates, np.zeros_like(fired), events[:, :, :0]),
+            learning=self.compiled.plasticity.learning(
+                self.compiled.plasticity.state(), self.compiled.plasticity.nothing, 1, frozen=True
+            ),
             log_spikes=True,
             progress=None,
         )

@@ -20,6 +20,7 @@ from ._errors import NetworkError
 from ._memory import CACHE_LINE, aligned, require_memory
 from .network import Network, Population, Projection, Stimulus, snapshot_of
 from .placement import place, plan_of
+from .plasticity import CompiledPlasticity, compile_plasticity, plasticity_bytes
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 
 __all__ = ["CompiledNetwork", "compile_network"]
@@ -74,6 +75,7 @@ class CompiledNetwork:
     """For each state row that is kept scaled, by its offset, where its factors stand in the constants."""
     neuron_kinds: list[NeuronKind]
     deliveries: list[DeliveryKind]
+    plasticity: CompiledPlasticity
 
     @property
     def n_neurons(self) -> int:
@@ -83,7 +85,7 @@ class CompiledNetwork:
     @property
     def changes_weights(self) -> bool:
         """Whether a run changes weights."""
-        return bool((self.regulations[:, Reg.KIND] == Reg.NORMALISATION).any())
+        return len(self.plasticity) > 0 or bool((self.regulations[:, Reg.KIND] == Reg.NORMALISATION).any())
 
     @property
     def nbytes(self) -> int:
@@ -180,7 +182,8 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
     normalised = {id(regulated) for regulated, rule in network.regulations if isinstance(rule, Normalisation)}
     plans = [
-        plan_of(projection, network.dt, own_weights=id(projection) in normalised) for projection in network.projections
+        plan_of(projection, network.dt, own_weights=id(projection) in normalised or projection.plasticity is not None)
+        for projection in network.projections
     ]
     for row, projection, plan in zip(projections, network.projections, plans, strict=True):
         source, target = projection.source, projection.target
@@ -199,7 +202,15 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         row[Proj.KIND] = deliveries.index(kind)
         sender = populations[row[Proj.SOURCE]]
         sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.delays.max() + 1)
-    require_memory("the network", {"synapses": sum(plan.nbytes(np.dtype(real).itemsize) for plan in plans)}, memory)
+        if projection.plasticity is not None and projection.delay_side == "dendritic":
+            receiver = populations[row[Proj.TARGET]]
+            receiver[Pop.SLOTS] = max(receiver[Pop.SLOTS], plan.delays.max() + 1)
+    per_weight = np.dtype(real).itemsize
+    learning = (
+        plasticity_bytes(p, plan.n_weights, per_weight) for p, plan in zip(network.projections, plans, strict=True)
+    )
+    need = {"synapses": sum(plan.nbytes(per_weight) for plan in plans), "learning": sum(learning)}
+    require_memory("the network", need, memory)
     placed = place(plans, [projection.name for projection in network.projections], projections, real)
 
     stimuli = np.zeros((len(network.stimuli), Stim.COUNT), dtype=np.int64)
@@ -244,6 +255,9 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         factors=factors,
         neuron_kinds=neuron_kinds,
         deliveries=deliveries,
+        plasticity=compile_plasticity(
+            network, projections, deliveries, placed, [plan.n_weights for plan in plans], precision
+        ),
     )
 
 
