@@ -138,6 +138,9 @@ def load_state(
             raise SimulationError(
                 f"{path}: clock of plastic projections must lie within 0 and the step {arrays['step']}"
             )
+        for name in ("traces", "eligibility", "levels"):
+            if not np.isfinite(arrays[name]).all():
+                raise SimulationError(f"{path}: {name} must be finite")
     weights = arrays.get("weights", compiled.weights)
     if compiled.changes_weights and weights is compiled.weights:
         weights = weights.copy()
