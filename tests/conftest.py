@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from snnsim_kernels.cuda.availability import missing_card
 
 # Helpers beside this file (reference_simulator.py) are imported by name; importlib mode adds no folder to the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -20,3 +21,10 @@ def mnist_dir() -> Path:
     if not cached.is_dir():
         pytest.skip("the real MNIST is neither in $SNNSIM_DATA nor in the user's cache")
     return cached
+
+
+@pytest.fixture(scope="session")
+def card() -> None:
+    """A CUDA card to run on; where there is none, the test is skipped with the reason."""
+    if why := missing_card():
+        pytest.skip(why)

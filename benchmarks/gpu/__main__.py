@@ -21,12 +21,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .card import no_device
+from snnsim_kernels.cuda.availability import missing_card
+
 from .cases import GROUPS
-from .report import Results, tables
+from .report import Results, merge, tables
 from .suite import ROOT, run_tests
 from .timing import Task
 from .traffic import MODEL
@@ -34,6 +36,7 @@ from .traffic import MODEL
 NAMES = [name for group in GROUPS for name in group]
 TESTS_SHARE = 0.4
 """Of the budget."""
+DESCRIBE_S = 60.0
 GRACE_S = 15.0
 """Beyond the budget, for what is under way."""
 
@@ -78,11 +81,27 @@ def commit() -> str:
 def described(options: argparse.Namespace) -> dict[str, Any]:
     """Return what is measured on, asked in a process of its own, so that this one holds nothing of the device."""
     command = [sys.executable, "-m", "gpu.card", options.backend, *(["--quick"] if options.quick else [])]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=90)
-    if done.returncode:
-        raise SystemExit("the device could not be measured, see above")
-    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    found: dict[str, Any] = {}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as asked:
+        for figures in answers(asked, DESCRIBE_S):
+            merge(found, figures)
+    if asked.returncode:  # whatever is known is kept
+        found["device_trouble"] = f"the process that measures the device ended with status {asked.returncode}"
+    if "name" not in found.get("device", {}):
+        raise SystemExit("the device could not be asked, see above")
     return found
+
+
+def answers(process: "subprocess.Popen[str]", limit_s: float) -> Iterator[dict[str, Any]]:
+    """Yield the JSON that a process prints line by line, until it ends or is killed at the limit."""
+    killer = threading.Timer(max(limit_s, 1.0), process.kill)
+    killer.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("{"):
+            yield json.loads(line)
+    process.wait()
+    killer.cancel()
 
 
 def run_group(task: Task, results: Results) -> None:
@@ -91,28 +110,22 @@ def run_group(task: Task, results: Results) -> None:
     while names:
         before = len(names)
         left = dict(vars(task), names=names)
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "gpu.worker", json.dumps(left)], stdout=subprocess.PIPE, text=True
-        )
-        killer = threading.Timer(max(task.until + GRACE_S - time.time(), 1.0), worker.kill)
-        killer.start()
-        assert worker.stdout is not None
-        for line in worker.stdout:
-            if line.startswith("{"):
-                figures = json.loads(line)
+        command = [sys.executable, "-m", "gpu.worker", json.dumps(left)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+            for figures in answers(worker, task.until + GRACE_S - time.time()):
                 results.add({"benchmarks": figures})
                 for name, found in figures.items():
                     if name in names and found.keys() & {"took_s", "error", "not_run"}:
                         names.remove(name)
                         print(f"{name}: {found.get('error') or found.get('not_run') or 'done'}", flush=True)
-        status = worker.wait()
-        killer.cancel()
+        status = worker.returncode
         if status == 0:
             return
         if names and (
             status < 0 or len(names) == before
         ):  # killed by a time-out, by the system for its memory; a crash
             why = "the time was over" if time.time() > task.until else f"the process ended with status {status}"
+            print(f"{names[0]}: {why}", flush=True)
             results.add({"benchmarks": {names.pop(0): {"error": why}}})
 
 
@@ -128,7 +141,7 @@ def main() -> None:
     """Run the tests, then the benchmarks."""
     options = options_of(sys.argv[1:])
     begun = time.time()
-    why = no_device() if options.backend == "cuda" else None
+    why = missing_card() if options.backend == "cuda" else None
     device = {"device": {"name": "none"}} if why else described(options)
     results = Results(
         folders(options, options.backend == "cuda" and why is None),
@@ -163,7 +176,12 @@ def main() -> None:
     for group in GROUPS:
         names = [name for name in group if name in options.only]
         task = Task(
-            names, options.backend, options.quick, begun + options.budget, device["device"]["copy_bytes_per_s"], data
+            names,
+            options.backend,
+            options.quick,
+            begun + options.budget,
+            device["device"].get("copy_bytes_per_s"),
+            data,
         )
         run_group(task, results)
     results.add({"seconds": time.time() - begun})

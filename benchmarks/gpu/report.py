@@ -7,7 +7,7 @@ from typing import Any
 
 from .cases import MNIST
 
-__all__ = ["Results", "tables"]
+__all__ = ["Results", "merge", "tables"]
 
 COLUMNS = (
     "benchmark", "neurons", "synapses", "build s", "real-time factor", "goal", "CPU, all cores", "CPU, 2 cores", "x 2 cores",
@@ -27,7 +27,7 @@ class Results:
 
     def add(self, figures: dict[str, Any]) -> None:
         """Add figures to what is known, and write it."""
-        _merge(self.known, figures)
+        merge(self.known, figures)
         for path in self.paths:
             part = path.with_suffix(".part")
             part.write_text(json.dumps(self.known, indent=1) + "\n")
@@ -39,10 +39,11 @@ def slug(name: str) -> str:
     return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def _merge(known: dict[str, Any], new: dict[str, Any]) -> None:
+def merge(known: dict[str, Any], new: dict[str, Any]) -> None:
+    """Add figures to what is known, at every depth."""
     for key, value in new.items():
         if isinstance(value, dict) and isinstance(known.get(key), dict):
-            _merge(known[key], value)
+            merge(known[key], value)
         else:
             known[key] = value
 
@@ -119,5 +120,7 @@ def _tests(tests: dict[str, Any] | None) -> str:
     lines += [f"  FAILED {name}" for name in tests["failed"]]
     lines += [f"  NOT FINISHED {name}" for name in tests["not_finished"]]
     lines += [f"  skipped {number}: {reason}" for reason, number in tests["skipped"].items()]
-    lines += [f"  left out {name}: {', '.join(why)} not installed" for name, why in tests["files_left_out"].items()]
+    for package in sorted(set(tests["files_left_out"].values())):
+        files = [name for name, why in tests["files_left_out"].items() if why == package]
+        lines.append(f"  {package} is not installed: {len(files)} test files left out")
     return "\n".join(lines)
