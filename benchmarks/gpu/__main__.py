@@ -25,8 +25,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from snnsim_kernels.cuda.availability import missing_card
-
 from .cases import GROUPS
 from .report import Results, merge, tables
 from .suite import ROOT, run_tests
@@ -121,9 +119,8 @@ def run_group(task: Task, results: Results) -> None:
         status = worker.returncode
         if status == 0:
             return
-        if names and (
-            status < 0 or len(names) == before
-        ):  # killed by a time-out, by the system for its memory; a crash
+        # Killed, by a time-out or by the system for its memory; or it broke before it could say anything.
+        if names and (status < 0 or len(names) == before):
             why = "the time was over" if time.time() > task.until else f"the process ended with status {status}"
             print(f"{names[0]}: {why}", flush=True)
             results.add({"benchmarks": {names.pop(0): {"error": why}}})
@@ -141,49 +138,26 @@ def main() -> None:
     """Run the tests, then the benchmarks."""
     options = options_of(sys.argv[1:])
     begun = time.time()
-    why = missing_card() if options.backend == "cuda" else None
-    device = {"device": {"name": "none"}} if why else described(options)
-    results = Results(
-        folders(options, options.backend == "cuda" and why is None),
-        device["device"]["name"] + ("-quick" if options.quick else ""),
-    )
-    results.add(
-        {
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "commit": commit(),
-            "options": {
-                "backend": options.backend,
-                "quick": options.quick,
-                "only": options.only,
-                "budget": options.budget,
-            },
-            **device,
-            "model_of_bytes": MODEL,
-        }
-    )
+    found = described(options)
+    why, device = found.get("missing"), found["device"]
+    on_card = options.backend == "cuda" and why is None
+    results = Results(folders(options, on_card), device["name"] + ("-quick" if options.quick else ""))
+    told = {key: getattr(options, key) for key in ("backend", "quick", "only", "budget")}
+    date = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    results.add({"date": date, "commit": commit(), "options": told, **found, "model_of_bytes": MODEL})
     if options.tests:
         print("tests ...", flush=True)
-        log = results.paths[-1].with_name("gpu-tests.log")
+        log = Path(os.environ.get("OUT") or ROOT / "out") / "gpu-tests.log"
         results.add({"tests": run_tests(TESTS_SHARE * options.budget, log)})
         print(tables({"tests": results.known["tests"]}).split("\n\n")[-1], flush=True)
     if why:
         raise SystemExit(f"no benchmarks: {why}. A rehearsal on the CPU: make gpu GPU='--backend cpu --quick'")
-    data = (
-        options.data
-        or os.environ.get("SNNSIM_DATA")
-        or (str(ROOT / "data/mnist") if (ROOT / "data/mnist").is_dir() else None)
-    )
+    beside = str(ROOT / "data/mnist") if (ROOT / "data/mnist").is_dir() else None
+    data = options.data or os.environ.get("SNNSIM_DATA") or beside
+    until, bandwidth = begun + options.budget, device.get("copy_bytes_per_s")
     for group in GROUPS:
         names = [name for name in group if name in options.only]
-        task = Task(
-            names,
-            options.backend,
-            options.quick,
-            begun + options.budget,
-            device["device"].get("copy_bytes_per_s"),
-            data,
-        )
-        run_group(task, results)
+        run_group(Task(names, options.backend, options.quick, until, bandwidth, data), results)
     results.add({"seconds": time.time() - begun})
     print(tables(results.known))
     print(f"\n{time.time() - begun:.0f} s; {', '.join(map(str, results.paths))}")

@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
+from snnsim_kernels.cuda.availability import missing_card
 
 from snnsim._cores import cores
 
@@ -28,6 +29,9 @@ def describe(backend: str, size: int) -> Iterator[dict[str, Any]]:
     yield {"host": _host(), "versions": _versions()}
     if backend != "cuda":
         yield {"device": _host_copy(size)}
+        return
+    if why := missing_card():
+        yield {"missing": why, "device": {"name": "none"}}
         return
     yield {"device": _names()}
     from .probes import barriers, device_copy

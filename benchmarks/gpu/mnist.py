@@ -31,8 +31,8 @@ def measure(task: Task) -> None:
     """Run every network and code on every arm; hand the figures over, one twin after the other, and the totals at the end."""
     try:
         dataset = datasets.load(MNIST, task.data, progress=False)
-    except DatasetError as error:
-        say(MNIST, not_run=str(error))
+    except (DatasetError, ImportError) as error:  # without data, what downloads them may be missing, too
+        say(MNIST, not_run=f"no MNIST in --data, $SNNSIM_DATA or data/mnist: {error}")
         return
     test, calibration = dataset.test, dataset.train.first(CALIBRATION).pixels
     networks: list[Ann] = list(shipped(MNIST))

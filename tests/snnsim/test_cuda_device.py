@@ -101,10 +101,10 @@ def test_cuda_runs_repeat_and_continue(n: int, tmp_path: Path) -> None:
 
 
 @on_card
-@pytest.mark.parametrize("copies", [3, 500])
-def test_cuda_copies_are_those_of_the_cpu(copies: int) -> None:
+@pytest.mark.parametrize(("n", "copies"), [(300, 3), (300, 500), (GRID, 2)])
+def test_cuda_copies_are_those_of_the_cpu(n: int, copies: int) -> None:
     """Each with the random numbers of its own sample, whatever runs beside it."""
-    net = exact(300)
+    net = exact(n)
     results = []
     for backend in ("cpu", BACKEND):
         simulator = Simulator(net, backend=backend, copies=copies, precision="float32")
