@@ -319,6 +319,13 @@ def test_the_statistics_tell_different_activity_from_equal():
     assert set(kolmogorov_smirnov(one, one).values()) == {0.0}
 
 
+def test_the_statistic_is_that_of_scipy():
+    stats = pytest.importorskip("scipy.stats")
+    one, two = poisson(20.0, 1).spikes, poisson(21.0, 2).spikes
+    samples = [train["a"].rates()[0] for train in (one, two)]
+    assert kolmogorov_smirnov(one, two)["rate"] == pytest.approx(stats.ks_2samp(*samples).statistic, rel=1e-12)
+
+
 def test_perturbed_runs_start_alike_and_part():
     net = cuba(0.1)
     runs = list(perturbed(net, 150.0, runs=3))
