@@ -1,10 +1,11 @@
 """The phases of a step. Within one, threads need not wait for each other; between two, all of them do.
 
-    visit     end the step before (Poisson input, reset, homeostasis), then update and list the spikes
-    compete   where winners take all: keep the winners' spikes (one phase per rule), then list them
-    record    write out state variables
-    deliver   add weights to the targets, count, log spikes
-    normalise weights, where it is due (up to three phases per rule)
+    visit      end the step before (Poisson input, reset, homeostasis), then update and list the spikes
+    compete    where winners take all: keep the winners' spikes (one phase per rule), then list them
+    record     write out state variables
+    deliver    add weights to the targets, count, log spikes
+    learn      let plastic weights learn from what reaches them (see ``plasticity``: several phases each)
+    normalise  weights, where it is due (up to three phases per rule)
 
 A neuron is touched by one thread in ``visit``, which does three things of the CPU's schedule at once: nothing else happens to it
 between its deliveries and its next update. So a step needs two barriers.
@@ -23,6 +24,7 @@ from . import neurons, propagation
 from ._jit import device
 from .layout import LANES, SHIFT, SPIKED, ChunkColumn, TaskColumn
 from .regulation import adapt
+from .synapses import moved_weight
 from .warp import add_up, append
 
 __all__ = ["Phases", "phases"]
@@ -41,6 +43,7 @@ _S_STREAM = int(StimulusColumn.STREAM)
 _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE), int(RecorderColumn.OUT)
 _R_INDEX, _R_EVERY = int(RecorderColumn.INDEX), int(RecorderColumn.EVERY)
 _R_POPULATION, _R_FACTORS = int(RecorderColumn.POPULATION), int(RecorderColumn.FACTORS)
+_R_RULE = int(RecorderColumn.RULE)
 _T_STATE, _T_SIZE = int(TimedInputColumn.STATE), int(TimedInputColumn.SIZE)
 _T_POPULATION, _T_WHICH = int(TimedInputColumn.POPULATION), int(TimedInputColumn.WHICH)
 _T_VALUES, _T_PER_COPY = int(TimedInputColumn.VALUES), int(TimedInputColumn.PER_COPY)
@@ -52,7 +55,8 @@ _SPIKED = np.int32(SPIKED)
 
 
 class Phases(NamedTuple):
-    """Device functions; all but ``deliver`` take ``(tables, arrays, work, trains, copy, clock, step, side, rank, size)``.
+    """Device functions that take ``(tables, arrays, work, trains, copy, clock, step, side, rank, size)``; ``record`` takes
+    ``(tables, arrays, learning, copy, clock, step, rank, size)``.
 
     ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit``
     takes more in front: whether the step before is to be ended, whether this one is to be begun, and the bin of counters of the one
@@ -191,9 +195,7 @@ def _list_winners(
         c += size >> SHIFT
 
 
-def _record(
-    tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, side: Any, rank: Any, size: Any
-) -> None:
+def _record(tables: Any, arrays: Any, learning: Any, copy: Any, clock: Any, step: Any, rank: Any, size: Any) -> None:
     """Write out what is recorded in this step."""
     rows, t = tables.recorders, step - clock.first_step
     r = 0
@@ -210,7 +212,11 @@ def _record(
                 if index >= 0:
                     place = arrays.picked[index + k]
                 if rows[r, _R_POPULATION] < 0:
-                    copy.traces[copy.number, out + k] = arrays.weights[first + place]
+                    w, rule = arrays.weights[first + place], rows[r, _R_RULE]
+                    if rule >= 0:
+                        level = arrays.constants.dtype.type(learning.state.levels[2 * rule + 1])
+                        w = moved_weight(learning, learning.rules[rule], w, place, level)
+                    copy.traces[copy.number, out + k] = w
                 else:
                     copy.traces[copy.number, out + k] = copy.values[first + place] * factor
                 k += size
