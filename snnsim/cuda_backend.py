@@ -72,7 +72,11 @@ class _Execution:
         self.copies = len(stretch.state.values)
         self.device = backend.device
         self.kernels: Kernels = kernels(
-            stretch.kinds, compiled.deliveries, compiled.plasticity.kinds, compiled.precision
+            stretch.kinds,
+            compiled.deliveries,
+            compiled.plasticity.kinds,
+            len(stretch.regulations) > 0,
+            compiled.precision,
         )
         populations = stretch.populations
         itemsize = stretch.state.values.itemsize

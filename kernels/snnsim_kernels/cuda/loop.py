@@ -78,7 +78,7 @@ _needed = device(_room)
 
 
 def _learn(learn: Any, barrier: Any) -> Any:
-    """Return the loop over the phases in which plastic projections learn from a step."""
+    """Return the loop over the phases in which plastic projections learn from a step; ``learn`` is None where there are none."""
     renew, set_clock, signal, settle_all = (
         int(LearningPhase[name]) for name in ("RENEW", "SET_CLOCK", "SIGNAL", "SETTLE_ALL")
     )
@@ -102,13 +102,41 @@ def _learn(learn: Any, barrier: Any) -> Any:
                     what += 1
             c += 1
 
-    return device(learn_all)
+    def nothing(
+        learning: Any, tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any
+    ) -> None:  # fmt: skip
+        pass
+
+    return device(nothing if learn is None else learn_all)
 
 
-def _advance(phase: Any, learn: Any, barrier: Any) -> Any:
+def _settle_delivered(learn: Any, barrier: Any) -> Any:
+    """Return the loop that brings weights that move by themselves up to date before they are delivered."""
+    what = int(LearningPhase.SETTLE_DELIVERED)
+
+    def settle(
+        learning: Any, tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any
+    ) -> None:  # fmt: skip
+        c = 0
+        while c < learning.rules.shape[0]:
+            if learning.rules[c, _ELIGIBILITY] >= 0:
+                t = step - clock.first_step
+                learn(what, learning, tables, arrays, copy, c, step, t, bin_, side, rank, size)
+                barrier()
+            c += 1
+
+    def nothing(
+        learning: Any, tables: Any, arrays: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any
+    ) -> None:  # fmt: skip
+        pass
+
+    return device(nothing if learn is None else settle)
+
+
+def _advance(phase: Any, learn: Any, regulated: bool, barrier: Any) -> Any:
     """Return the loop over the steps of a copy, for threads that meet at ``barrier``."""
     visit, list_winners, record, deliver = phase
-    learn_all, settle_delivered = _learn(learn, barrier), int(LearningPhase.SETTLE_DELIVERED)
+    learn_all, settle_delivered = _learn(learn, barrier), _settle_delivered(learn, barrier)
     compete, is_due, is_sparse = regulation.compete, regulation.is_due, regulation.is_sparse
 
     def advance(
@@ -121,7 +149,6 @@ def _advance(phase: Any, learn: Any, barrier: Any) -> Any:
         # A division of 64 bits takes as long as a visit: bins are counted along.
         bin_ = (step - clock.first_step) // clock.per_bin
         before, left = bin_, (bin_ + 1) * clock.per_bin - (step - clock.first_step)
-        regulated = tables.regulations.shape[0] > 0
         barrier()
         while step < until and logged + need <= capacity:
             visit(begun, True, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
@@ -137,17 +164,10 @@ def _advance(phase: Any, learn: Any, barrier: Any) -> Any:
             if tables.recorders.shape[0] > 0:
                 record(tables, arrays, learning, copy, clock, step, rank, size)
                 barrier()
-            c = 0
-            while c < learning.rules.shape[0]:
-                if learning.rules[c, _ELIGIBILITY] >= 0:
-                    t = step - clock.first_step
-                    learn(settle_delivered, learning, tables, arrays, copy, c, step, t, bin_, side, rank, size)
-                    barrier()
-                c += 1
+            settle_delivered(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
             logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
             barrier()
-            if learning.rules.shape[0] > 0:
-                learn_all(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
+            learn_all(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
             if regulated:
                 r = 0
                 while r < tables.regulations.shape[0]:
@@ -194,7 +214,7 @@ def _copy_of(number: Any, values: Any, held: Any, fresh: Any, state: Any, counte
 _copied = device(_copy_of)
 
 
-def _block(phase: Any, learn: Any, precision: str, staged: bool) -> Any:
+def _block(phase: Any, learn: Any, regulated: bool, precision: str, staged: bool) -> Any:
     """Return the kernel in which each block runs a copy."""
     real = types.float32 if precision == "float32" else types.float64
     ints_per_value = np.dtype(PRECISIONS[precision]).itemsize // 4
@@ -202,7 +222,7 @@ def _block(phase: Any, learn: Any, precision: str, staged: bool) -> Any:
     def wait() -> None:
         cuda.syncthreads()
 
-    advance = _advance(phase, learn, device(wait))
+    advance = _advance(phase, learn, regulated, device(wait))
 
     def whole(
         tables: Any, arrays: Any, learning: Any, work: Any, state: Any, trains: Any, counters: Any, run: Any, seed: Any,
@@ -249,13 +269,13 @@ def _block(phase: Any, learn: Any, precision: str, staged: bool) -> Any:
     return kernel(in_shared_memory if staged else whole)
 
 
-def _grid(phase: Any, learn: Any) -> Any:
+def _grid(phase: Any, learn: Any, regulated: bool) -> Any:
     """Return the kernel in which all blocks run one copy."""
 
     def wait() -> None:
         cuda.cg.this_grid().sync()
 
-    advance = _advance(phase, learn, device(wait))
+    advance = _advance(phase, learn, regulated, device(wait))
 
     def together(
         tables: Any, arrays: Any, learning: Any, work: Any, state: Any, trains: Any, counters: Any, run: Any, seed: Any,
@@ -360,17 +380,27 @@ def _kernels(
     kinds: tuple[NeuronKind, ...],
     deliveries: tuple[DeliveryKind, ...],
     learners: tuple[LearningKind, ...],
+    regulated: bool,
     precision: str,
 ) -> Kernels:
-    phase, learn = phases(kinds, deliveries, precision), plasticity.learn(learners, precision)
+    phase = phases(kinds, deliveries, bool(learners), precision)
+    learn = plasticity.learn(learners, precision)
+    # What nobody needs is left out of the loop: it would take registers.
+    own = learn if learners else None
     return Kernels(
-        _block(phase, learn, precision, staged=True), _block(phase, learn, precision, staged=False), _grid(phase, learn),
+        _block(phase, own, regulated, precision, staged=True),
+        _block(phase, own, regulated, precision, staged=False),
+        _grid(phase, own, regulated),
         _single(phase, learn),
-    )  # fmt: skip
+    )
 
 
 def kernels(
-    kinds: Sequence[NeuronKind], deliveries: Sequence[DeliveryKind], learners: Sequence[LearningKind], precision: str
+    kinds: Sequence[NeuronKind],
+    deliveries: Sequence[DeliveryKind],
+    learners: Sequence[LearningKind],
+    regulated: bool,
+    precision: str,
 ) -> Kernels:
     """Return the kernels of networks of these kinds; each is compiled when it is launched first."""
-    return _kernels(tuple(kinds), tuple(deliveries), tuple(learners), precision)
+    return _kernels(tuple(kinds), tuple(deliveries), tuple(learners), regulated, precision)

@@ -195,32 +195,45 @@ def _list_winners(
         c += size >> SHIFT
 
 
-def _record(tables: Any, arrays: Any, learning: Any, copy: Any, clock: Any, step: Any, rank: Any, size: Any) -> None:
-    """Write out what is recorded in this step."""
-    rows, t = tables.recorders, step - clock.first_step
-    r = 0
-    while r < rows.shape[0]:
-        every, n = rows[r, _R_EVERY], rows[r, _R_SIZE]
-        if t % every == 0:
-            first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * n, rows[r, _R_INDEX]
-            factor = arrays.constants.dtype.type(1)
-            if rows[r, _R_FACTORS] >= 0:
-                factor = arrays.constants[rows[r, _R_FACTORS] + (step & (CYCLE - 1))]
-            k = rank
-            while k < n:
-                place = np.int64(k)
-                if index >= 0:
-                    place = arrays.picked[index + k]
-                if rows[r, _R_POPULATION] < 0:
-                    w, rule = arrays.weights[first + place], rows[r, _R_RULE]
-                    if rule >= 0:
-                        level = arrays.constants.dtype.type(learning.state.levels[2 * rule + 1])
-                        w = moved_weight(learning, learning.rules[rule], w, place, level)
-                    copy.traces[copy.number, out + k] = w
-                else:
-                    copy.traces[copy.number, out + k] = copy.values[first + place] * factor
-                k += size
-        r += 1
+def _record(learns: bool) -> Any:
+    """Return what writes out what is recorded in a step."""
+
+    def weight(learning: Any, arrays: Any, rule: Any, w: Any, place: Any) -> Any:
+        return w
+
+    def weight_by_now(learning: Any, arrays: Any, rule: Any, w: Any, place: Any) -> Any:
+        if rule < 0:
+            return w
+        level = arrays.constants.dtype.type(learning.state.levels[2 * rule + 1])
+        return moved_weight(learning, learning.rules[rule], w, place, level)
+
+    weight_now = device(weight_by_now if learns else weight)
+
+    def record(tables: Any, arrays: Any, learning: Any, copy: Any, clock: Any, step: Any, rank: Any, size: Any) -> None:
+        rows, t = tables.recorders, step - clock.first_step
+        r = 0
+        while r < rows.shape[0]:
+            every, n = rows[r, _R_EVERY], rows[r, _R_SIZE]
+            if t % every == 0:
+                first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * n, rows[r, _R_INDEX]
+                factor = arrays.constants.dtype.type(1)
+                if rows[r, _R_FACTORS] >= 0:
+                    factor = arrays.constants[rows[r, _R_FACTORS] + (step & (CYCLE - 1))]
+                k = rank
+                while k < n:
+                    place = np.int64(k)
+                    if index >= 0:
+                        place = arrays.picked[index + k]
+                    if rows[r, _R_POPULATION] < 0:
+                        copy.traces[copy.number, out + k] = weight_now(
+                            learning, arrays, rows[r, _R_RULE], arrays.weights[first + place], place
+                        )
+                    else:
+                        copy.traces[copy.number, out + k] = copy.values[first + place] * factor
+                    k += size
+            r += 1
+
+    return device(record)
 
 
 def _settle(tables: Any, copy: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any) -> None:
@@ -308,6 +321,6 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
     return device(deliver)
 
 
-def phases(kinds: Sequence[NeuronKind], deliveries: Sequence[DeliveryKind], precision: str) -> Phases:
-    """Return the phases of a step for networks of these kinds."""
-    return Phases(_visit(kinds, precision), device(_list_winners), device(_record), _deliver(deliveries, precision))
+def phases(kinds: Sequence[NeuronKind], deliveries: Sequence[DeliveryKind], learns: bool, precision: str) -> Phases:
+    """Return the phases of a step for networks of these kinds; ``learns``: whether any of their weights may learn."""
+    return Phases(_visit(kinds, precision), device(_list_winners), _record(learns), _deliver(deliveries, precision))
