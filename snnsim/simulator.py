@@ -17,6 +17,7 @@ from ._checks import steps_of, whole_number
 from ._errors import SimulationError
 from ._memory import require_memory
 from .backend import Backend, Stretch
+from .backend_choice import choose, default_precision
 from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
@@ -35,12 +36,15 @@ class Simulator:
 
     net : the description; later changes to it do not reach the simulator
     copies : at least 1; copy c uses the random numbers of sample ``first_sample`` + c, whatever the batch
-    precision : "float32" or "float64"
-    backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
+    precision : "float32" or "float64"; by default "float32" with the backend "cuda" and "float64" with all others, "auto" included:
+        a GPU that happens to be there must not change results
+    backend : "cpu", "cuda", or "brian2": the same network in Brian2, one copy in float64, from time 0. "auto" takes a GPU where one
+        is there and the network, or the batch of copies, is large enough for it to pay (``snnsim.backend_choice``), and else the
+        CPU; ``backend`` and ``backend_reason`` tell which, and why
     threads : at least 1, by default one per core; it changes no result
     memory : bytes that the simulator may use, by default what the machine has left when something is to be allocated
 
-    Raises NetworkError or SimulationError for values out of bounds.
+    Raises NetworkError or SimulationError for values out of bounds, and SimulationError where there is no GPU for "cuda".
     """
 
     def __init__(
@@ -48,7 +52,7 @@ class Simulator:
         net: Network,
         *,
         copies: int = 1,
-        precision: str = "float64",
+        precision: str | None = None,
         backend: str = "auto",
         threads: int | None = None,
         memory: int | None = None,
@@ -61,6 +65,7 @@ class Simulator:
             memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
+        precision = default_precision(backend) if precision is None else precision
         self._compiled: CompiledNetwork = compile_network(net, precision, memory)
         self._backend = self._made(backend, threads)
         self._weights = self._compiled.weights
@@ -73,9 +78,11 @@ class Simulator:
         self.reset()
 
     def _made(self, backend: str, threads: int | None) -> Backend:
-        if backend == "brian2":
+        need = self._compiled.nbytes + self._compiled.state_bytes(self.copies)
+        self._choice = choose(backend, self.network, self.copies, need, self._memory)
+        if self._choice.backend == "brian2":
             return Brian2Backend(self._compiled, self.copies)
-        if backend == "cuda":
+        if self._choice.backend == "cuda":
             from .cuda_backend import CudaBackend
             from .cuda_device import Device
 
@@ -115,6 +122,11 @@ class Simulator:
     def backend(self) -> str:
         """The name of the backend that runs."""
         return self._backend.name
+
+    @property
+    def backend_reason(self) -> str:
+        """A line that says why this backend runs, such as "cpu: no CUDA device (there is no NVIDIA driver ...)"."""
+        return self._choice.reason
 
     @property
     def step(self) -> int:
