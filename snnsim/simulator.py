@@ -20,12 +20,13 @@ from ._checks import steps_of, whole_number
 from ._errors import SimulationError
 from ._memory import require_memory
 from .backend import Backend, Stretch
+from .backend_choice import Choice, choose, default_precision
 from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
 from .freezing import frozen_constants, frozen_regulations
 from .inputs import Inputs, TimedInput, prepare_inputs, prepare_modulators
-from .network import Network, Projection
+from .network import Network, Projection, snapshot_of
 from .placement import Placer, place_on_host
 from .recording import Record, prepare_recorders
 from .results import Operations, Result
@@ -40,13 +41,16 @@ class Simulator:
 
     net : the description; later changes to it do not reach the simulator
     copies : at least 1; copy c uses the random numbers of sample ``first_sample`` + c, whatever the batch
-    precision : "float32" or "float64"
-    backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
+    precision : "float32" or "float64"; by default "float32" with the backend "cuda" and "float64" with all others, "auto" included:
+        a GPU that happens to be there must not change results
+    backend : "cpu", "cuda", or "brian2": the same network in Brian2, one copy in float64, from time 0. "auto" takes a GPU where one
+        is there and the network, or the batch of copies, is large enough for it to pay (``snnsim.backend_choice``), and else the
+        CPU; ``backend`` and ``backend_reason`` tell which, and why
     threads : at least 1, by default one per core; it changes no result
     frozen : whether learning is off from the start, see :meth:`freeze`; for more than one copy it must be where weights change
     memory : bytes that the simulator may use, by default what the machine has left when something is to be allocated
 
-    Raises NetworkError or SimulationError for values out of bounds.
+    Raises NetworkError or SimulationError for values out of bounds, and SimulationError where there is no GPU for "cuda".
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class Simulator:
         net: Network,
         *,
         copies: int = 1,
-        precision: str = "float64",
+        precision: str | None = None,
         backend: str = "auto",
         threads: int | None = None,
         frozen: bool = False,
@@ -68,8 +72,16 @@ class Simulator:
             memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
-        self._compiled: CompiledNetwork = compile_network(net, precision, memory, _placer(backend))
-        self._backend = self._made(backend, threads)
+        precision = default_precision(backend) if precision is None else precision
+        net = snapshot_of(net, "Simulator")
+        self._choice = choose(backend, net, self.copies)
+        try:
+            self._build(net, precision, threads)
+        except SimulationError as problem:  # the card has not enough memory, say
+            if backend != "auto" or self._choice.backend != "cuda":
+                raise
+            self._choice = Choice("cpu", f"cpu: {problem}")
+            self._build(net, precision, threads)
         # None while they are those that were compiled: these may lie on a device, and stay there unless somebody asks for them.
         self._weights: NDArray[Any] | None = None
         self._frozen = frozen
@@ -80,15 +92,20 @@ class Simulator:
         self._learned = self._compiled.plasticity.state()
         self.reset()
 
-    def _made(self, backend: str, threads: int | None) -> Backend:
-        if backend == "brian2":
-            return Brian2Backend(self._compiled, self.copies)
-        if backend == "cuda":
+    def _build(self, net: Network, precision: str, threads: int | None) -> None:
+        """Compile the network for the backend that was chosen, and make this."""
+        chosen = self._choice.backend
+        self._compiled: CompiledNetwork = compile_network(net, precision, self._memory, _placer(chosen))
+        self._backend: Backend
+        if chosen == "brian2":
+            self._backend = Brian2Backend(self._compiled, self.copies)
+        elif chosen == "cuda":
             from .cuda_backend import CudaBackend
             from .cuda_device import Device
 
-            return CudaBackend(self._compiled, Device(self._memory))
-        return CpuBackend(self._compiled, threads)
+            self._backend = CudaBackend(self._compiled, Device(self._memory))
+        else:
+            self._backend = CpuBackend(self._compiled, threads)
 
     def _require_one_copy(self) -> None:
         if self._compiled.changes_weights and self.copies > 1:
@@ -152,6 +169,11 @@ class Simulator:
     def backend(self) -> str:
         """The name of the backend that runs."""
         return self._backend.name
+
+    @property
+    def backend_reason(self) -> str:
+        """A line that says why this backend runs, such as "cpu: no CUDA device (there is no NVIDIA driver ...)"."""
+        return self._choice.reason
 
     @property
     def step(self) -> int:

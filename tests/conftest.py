@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from snnsim_kernels.cuda.availability import missing_card
 
 # Helpers beside this file (reference_simulator.py) are imported by name; importlib mode adds no folder to the path.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -26,5 +25,9 @@ def mnist_dir() -> Path:
 @pytest.fixture(scope="session")
 def card() -> None:
     """A CUDA card to run on; where there is none, the test is skipped with the reason."""
-    if why := missing_card():
-        pytest.skip(why)
+    from snnsim.backend_choice import NoCard, usable_card
+
+    try:
+        usable_card()
+    except NoCard as why:
+        pytest.skip(str(why))

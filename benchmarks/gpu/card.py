@@ -14,9 +14,9 @@ from importlib import metadata
 from typing import Any
 
 import numpy as np
-from snnsim_kernels.cuda.availability import missing_card
 
 from snnsim._cores import cores
+from snnsim.backend_choice import NoCard, usable_card
 
 __all__ = ["describe", "main"]
 
@@ -30,7 +30,9 @@ def describe(backend: str, size: int) -> Iterator[dict[str, Any]]:
     if backend != "cuda":
         yield {"device": _host_copy(size)}
         return
-    if why := missing_card():
+    try:
+        usable_card()
+    except NoCard as why:
         yield {"missing": why, "device": {"name": "none"}}
         return
     yield {"device": _names()}

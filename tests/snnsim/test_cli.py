@@ -255,7 +255,7 @@ def test_info_is_honest_about_the_gpu():
         "threading layer: ",
         "data: ",
         "compiled kernels: ",
-        "CPU only",
+        "GPU:\n  ",
         "digits",
         "64-32-10",
         f"snnsim {snnsim.__version__}",
