@@ -21,7 +21,7 @@ from ._memory import require_memory
 from .backend import Backend, Stretch
 from .compilation import CompiledNetwork
 from .cuda_device import Device
-from .cuda_work import chunks_of, tasks_of
+from .cuda_work import chunks_of, rounds_of, tasks_of
 
 __all__ = ["CudaBackend"]
 
@@ -147,9 +147,11 @@ class _Execution:
             stretch.populations[:, Pop.KIND]
         ]
         given = np.flatnonzero(trains & (stretch.populations[:, Pop.TRAIN] >= 0))
+        tasks = tasks_of(compiled.projections, compiled.deliveries, self.backend._events_per_source, warps)
         return Work(
             _on_card(chunks_of(stretch.populations, compiled.regulations, ~trains)),
-            _on_card(tasks_of(compiled.projections, compiled.deliveries, self.backend._events_per_source, warps)),
+            _on_card(tasks),
+            _on_card(rounds_of(compiled.projections, compiled.deliveries, tasks)),
             _on_card(given.astype(np.int32)),
         )
 
@@ -243,7 +245,8 @@ class _Execution:
                 do(PhaseNumber.LIST_WINNERS)
             if len(stretch.recorders):
                 do(PhaseNumber.RECORD)
-            do(PhaseNumber.DELIVER)
+            for round_ in range(arguments[2].rounds.shape[0] - 1):
+                do(PhaseNumber.DELIVER, round_)
             if self.recorded:
                 do(PhaseNumber.COMMIT)
             for rule in normalising:

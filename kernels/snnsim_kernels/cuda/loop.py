@@ -101,8 +101,11 @@ def _advance(phase: Any, barrier: Any) -> Any:
             if tables.recorders.shape[0] > 0:
                 record(tables, arrays, work, trains, copy, clock, step, side, rank, size)
                 barrier()
-            logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
-            barrier()
+            r = 0
+            while r < work.rounds.shape[0] - 1:
+                logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, r, logged, rank, size)
+                r += 1
+                barrier()
             if regulated:
                 r = 0
                 while r < tables.regulations.shape[0]:
@@ -228,7 +231,7 @@ def _grid(phase: Any) -> Any:
 
 
 class PhaseNumber(IntEnum):
-    """What the kernel ``phase`` is to do; the normalisation of weights takes the number of a rule."""
+    """What the kernel ``phase`` is to do; deliveries take the number of a round, competition and normalisation that of a rule."""
 
     START = 0
     VISIT = 1  # end the step before, if there is one, and begin this one
@@ -278,7 +281,7 @@ def _single(phase: Any) -> Any:
             record(tables, arrays, work, trains, copy, clock, step, side, rank, size)
         elif which == deliver_:
             logged = np.int64(run.logged[number])
-            deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
+            deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, rule, logged, rank, size)
         elif which == commit:
             if rank == 0:
                 p = 0
