@@ -44,8 +44,13 @@ def available_memory() -> int:
 _SMALL = 2**24
 
 
-def require_memory(what: str, parts: Mapping[str, int], budget: int | None) -> None:
-    """Raise SimulationError, with the numbers, where the parts (bytes by name) exceed the budget (bytes; None: what there is)."""
+def require_memory(
+    what: str, parts: Mapping[str, int], budget: int | None, units: tuple[int, str] | None = None
+) -> None:
+    """Raise SimulationError, with the numbers, where the parts (bytes by name) exceed the budget (bytes; None: what there is).
+
+    ``units``, their number and what they are called, say what the parts grow with: the error then says how many would fit.
+    """
     need = sum(parts.values())
     if budget is None:
         if need < _SMALL:  # to ask would take longer than a short run
@@ -53,7 +58,10 @@ def require_memory(what: str, parts: Mapping[str, int], budget: int | None) -> N
         budget = available_memory()
     if need > budget:
         listed = ", ".join(f"{name} {_shown(size)}" for name, size in parts.items() if size)
-        raise SimulationError(f"{what} needs {_shown(need)} of memory ({listed}), the budget is {_shown(budget)}")
+        fits = (
+            "" if units is None else f": about {units[0] * budget // need:,} of its {units[0]:,} {units[1]} would fit"
+        )
+        raise SimulationError(f"{what} needs {_shown(need)} of memory ({listed}), the budget is {_shown(budget)}{fits}")
 
 
 def _shown(size: int) -> str:

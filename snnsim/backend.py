@@ -21,7 +21,7 @@ class Stretch:
     kinds : the kernels that the population table points to
     populations, recorders, timed_inputs : tables as in ``snnsim_kernels.layout``, for this run
     picked, schedule, timed_values : what these point into
-    weights : those of the projections now
+    weights : those of the projections now, changed in place where a rule changes them; None while they are the compiled network's
     per_bin : steps in a bin of the counters
     traces : recorded values (copies, values), filled
     seed, first_sample : of the random numbers
@@ -37,7 +37,7 @@ class Stretch:
     timed_inputs: NDArray[np.int64]
     schedule: NDArray[np.int32]
     timed_values: NDArray[Any]
-    weights: NDArray[Any]
+    weights: NDArray[Any] | None
     trains: Trains
     per_bin: int
     counters: Counters

@@ -68,7 +68,7 @@ class Brian2Backend(Backend):
 
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
         """Run a stretch that starts at step 0 and return the spike log."""
-        if not np.array_equal(stretch.weights, self.compiled.weights):
+        if stretch.weights is not None and not np.array_equal(stretch.weights, self.compiled.weights):
             raise SimulationError(
                 "Brian2 backend: weights that were changed after the simulator was made are not supported"
             )

@@ -17,9 +17,9 @@ from snnsim_kernels.scaling import CYCLE
 from snnsim_models import FOREVER, ExponentialCurrent
 
 from ._errors import NetworkError
-from ._memory import CACHE_LINE, aligned, require_memory
+from ._memory import CACHE_LINE, aligned
 from .network import Network, Population, Projection, Stimulus, snapshot_of
-from .placement import place, plan_of
+from .placement import Placed, Placer, place_on_host, plan_of
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 
 __all__ = ["CompiledNetwork", "compile_network"]
@@ -52,12 +52,8 @@ class CompiledNetwork:
     initial: NDArray[Any]
     """One copy's state array before the first step."""
     constants: NDArray[Any]
-    pointers: NDArray[np.int64]
-    targets: NDArray[np.int32]
-    narrow_targets: NDArray[np.uint16]
-    """Targets of the projections that reach at most 65,536 neurons."""
-    weights: NDArray[Any]
-    delays: NDArray[np.int64]
+    placed: Placed
+    """The synapses, wherever they lie."""
     n_weights: list[int]
     """How many weights each projection stores: 1 where all synapses share one."""
     thresholds: NDArray[np.uint32]
@@ -86,10 +82,35 @@ class CompiledNetwork:
         return bool((self.regulations[:, Reg.KIND] == Reg.NORMALISATION).any())
 
     @property
+    def pointers(self) -> NDArray[np.int64]:
+        """Where synapses start, on the host, as all of the following."""
+        return self.placed.pointers
+
+    @property
+    def targets(self) -> NDArray[np.int32]:
+        """Targets of the projections that reach more than 65,536 neurons."""
+        return self.placed.targets
+
+    @property
+    def narrow_targets(self) -> NDArray[np.uint16]:
+        """Targets of the projections that reach at most 65,536 neurons."""
+        return self.placed.narrow_targets
+
+    @property
+    def weights(self) -> NDArray[Any]:
+        """Weights before anything changes them."""
+        return self.placed.weights
+
+    @property
+    def delays(self) -> NDArray[np.int64]:
+        """Delays in steps."""
+        return self.placed.delays
+
+    @property
     def nbytes(self) -> int:
-        """The bytes of all tables and flat arrays."""
+        """The bytes of the host's memory that tables and flat arrays take now: synapses on a device are not among them."""
         fields = (getattr(self, field.name) for field in dataclasses.fields(self))
-        return sum(value.nbytes for value in fields if isinstance(value, np.ndarray))
+        return self.placed.nbytes + sum(value.nbytes for value in fields if isinstance(value, np.ndarray))
 
     def state_bytes(self, copies: int) -> int:
         """The bytes of the state of so many copies."""
@@ -131,8 +152,12 @@ class _Pool:
         return np.concatenate(self.parts)
 
 
-def compile_network(network: Network, precision: str, memory: int | None = None) -> CompiledNetwork:
+def compile_network(
+    network: Network, precision: str, memory: int | None = None, place: Placer = place_on_host
+) -> CompiledNetwork:
     """Compile a network for ``precision``, "float32" or "float64", in ``memory`` bytes (None: what the machine has left).
+
+    ``place`` builds the synapses, and decides where they lie.
 
     Raises NetworkError where it has no population, and SimulationError where the memory does not suffice.
     """
@@ -197,10 +222,10 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         if kind not in deliveries:
             deliveries.append(kind)
         row[Proj.KIND] = deliveries.index(kind)
+    placed = place(plans, [projection.name for projection in network.projections], projections, real, memory)
+    for row, plan in zip(projections, plans, strict=True):
         sender = populations[row[Proj.SOURCE]]
-        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.delays.max() + 1)
-    require_memory("the network", {"synapses": sum(plan.nbytes(np.dtype(real).itemsize) for plan in plans)}, memory)
-    placed = place(plans, [projection.name for projection in network.projections], projections, real)
+        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.extent.delays.max() + 1)
 
     stimuli = np.zeros((len(network.stimuli), Stim.COUNT), dtype=np.int64)
     for number, (row, stimulus) in enumerate(zip(stimuli, network.stimuli, strict=True)):
@@ -228,12 +253,8 @@ def compile_network(network: Network, precision: str, memory: int | None = None)
         stimuli=stimuli,
         initial=states.array(),
         constants=constants.array(),
-        pointers=placed.pointers,
-        targets=placed.targets,
-        narrow_targets=placed.narrow_targets,
-        weights=placed.weights,
-        delays=placed.delays,
-        n_weights=[plan.n_weights for plan in plans],
+        placed=placed,
+        n_weights=[plan.extent.n_weights for plan in plans],
         thresholds=thresholds.array(),
         stimulus_weights=np.array([stimulus.weight for stimulus in network.stimuli], real),
         regulations=regulations,

@@ -84,8 +84,9 @@ class CpuBackend(Backend):
             stretch.populations, compiled.projections, compiled.stimuli, stretch.recorders, stretch.timed_inputs,
             compiled.regulations,
         )  # fmt: skip
+        weights = compiled.weights if stretch.weights is None else stretch.weights
         arrays = Arrays(
-            compiled.constants, compiled.pointers, compiled.targets, compiled.narrow_targets, stretch.weights, compiled.delays,
+            compiled.constants, compiled.pointers, compiled.targets, compiled.narrow_targets, weights, compiled.delays,
             compiled.thresholds, stretch.picked, compiled.stimulus_weights, compiled.regulation_values,
             stretch.schedule, stretch.timed_values,
         )  # fmt: skip

@@ -21,6 +21,7 @@ from ._memory import require_memory
 from .backend import Backend, Stretch
 from .compilation import CompiledNetwork
 from .cuda_device import Device
+from .cuda_placement import on_card
 from .cuda_work import chunks_of, rounds_of, tasks_of
 
 __all__ = ["CudaBackend"]
@@ -50,10 +51,9 @@ class CudaBackend(Backend):
         self._fixed = {
             name: _on_card(getattr(compiled, name))
             for name in ("projections", "stimuli", "regulations", "constants", "thresholds", "stimulus_weights",
-                         "regulation_values", "delays", "targets", "narrow_targets")
+                         "regulation_values", "delays")
         }  # fmt: skip
-        self._pointers = _on_card(compiled.pointers.astype(np.uint32))
-        self._weights = _on_card(compiled.weights)
+        self._synapses = on_card(compiled.placed)
         self._events_per_source = _events_per_source(compiled)
 
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
@@ -85,14 +85,15 @@ class _Execution:
         compiled = backend.compiled
         self._require()
         weights = stretch.weights
-        changed = weights is not compiled.weights
-        on_card = _on_card(weights) if changed else backend._weights
+        synapses = backend._synapses
+        if weights is not None:
+            synapses = synapses._replace(weights=_on_card(weights))
         tables = Tables(
             _on_card(stretch.populations), fixed["projections"], fixed["stimuli"], _on_card(stretch.recorders),
             _on_card(stretch.timed_inputs), fixed["regulations"],
         )  # fmt: skip
         arrays = Arrays(
-            fixed["constants"], backend._pointers, fixed["targets"], fixed["narrow_targets"], on_card, fixed["delays"],
+            fixed["constants"], *synapses, fixed["delays"],
             fixed["thresholds"], _on_card(stretch.picked), fixed["stimulus_weights"], fixed["regulation_values"],
             _on_card(stretch.schedule), _on_card(stretch.timed_values),
         )  # fmt: skip
@@ -116,8 +117,8 @@ class _Execution:
         for own, card in zip(stretch.counters, counters, strict=True):
             card.copy_to_host(own)
         traces.copy_to_host(stretch.traces)
-        if changed and compiled.changes_weights:
-            on_card.copy_to_host(weights)
+        if weights is not None and compiled.changes_weights:
+            synapses.weights.copy_to_host(weights)
         _sort_lists(stretch.populations, stretch.state)
         return np.asarray(log[np.lexsort((log[:, 2], log[:, 1], log[:, 0]))])
 
@@ -169,15 +170,11 @@ class _Execution:
 
     def _by_grid(self, arguments: tuple[Any, ...]) -> NDArray[np.int32]:
         """Give each copy the whole card, one after the other."""
-        stretch, threads = self.stretch, self.device.grid_threads
+        stretch = self.stretch
         fixed = (stretch.first, stretch.per_bin)
         logs = [np.zeros((0, 3), np.int32)]
-        blocks = 0
-        if self.device.cooperative:
-            probe = (*arguments[:2], self._work(1), *arguments[3:], *fixed, stretch.last, 0)
-            blocks = self.kernels.grid.most_blocks(probe, threads)
-        waits = blocks > 0
-        blocks = blocks or self.device.multiprocessors
+        probe = (*arguments[:2], self._work(1), *arguments[3:], *fixed, stretch.last, 0)
+        blocks, threads, waits = self._grid(probe)
         arguments = (*arguments[:2], self._work(blocks * threads // LANES), *arguments[3:])
         for number in range(self.copies):
 
@@ -189,6 +186,14 @@ class _Execution:
 
             logs.append(self._rounds(arguments[6], [number], launch))
         return np.concatenate(logs)
+
+    def _grid(self, arguments: tuple[Any, ...]) -> tuple[int, int, bool]:
+        """Return blocks, threads of each, and whether the blocks can wait for each other."""
+        if self.device.cooperative:
+            for threads in self.device.grid_threads:
+                if blocks := self.kernels.grid.most_blocks(arguments, threads):
+                    return blocks, threads, True
+        return self.device.multiprocessors, self.device.grid_threads[-1], False
 
     def _rounds(self, run: Run, numbers: Any, launch: Any) -> NDArray[np.int32]:
         """Launch until the copies ``numbers`` are at the end, and empty their logs in between."""

@@ -48,9 +48,9 @@ class Device:
         return 32 if SIMULATED else 256
 
     @property
-    def grid_threads(self) -> int:
-        """Threads of each block of a grid that runs a copy."""
-        return 32 if SIMULATED else 512
+    def grid_threads(self) -> tuple[int, ...]:
+        """Threads of each block of a grid that runs a copy, best first: few large blocks wait least, but take many registers."""
+        return (32,) if SIMULATED else (512, 256, 128)
 
     @property
     def shared_bytes(self) -> int:

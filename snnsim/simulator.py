@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +23,7 @@ from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
 from .inputs import Inputs, prepare_inputs
 from .network import Network, Projection
+from .placement import Placer, place_on_host
 from .recording import Record, prepare_recorders
 from .results import Operations, Result
 from .state_file import load_state, save_state
@@ -61,9 +63,10 @@ class Simulator:
             memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
-        self._compiled: CompiledNetwork = compile_network(net, precision, memory)
+        self._compiled: CompiledNetwork = compile_network(net, precision, memory, _placer(backend))
         self._backend = self._made(backend, threads)
-        self._weights = self._compiled.weights
+        # None while they are those that were compiled: these may lie on a device, and stay there unless somebody asks for them.
+        self._weights: NDArray[Any] | None = None
         if self._compiled.changes_weights:
             if self.copies > 1:
                 raise SimulationError(
@@ -309,3 +312,12 @@ class Simulator:
             populations=tuple(population.name for population in populations),
             sizes=tuple(population.size for population in populations),
         )
+
+
+def _placer(backend: str) -> Placer:
+    """Return what places the synapses for a backend."""
+    if backend == "cuda":
+        from .cuda_placement import place_on_device
+
+        return place_on_device
+    return place_on_host

@@ -4,6 +4,7 @@ A file belongs to one network, one precision and one number of copies; a digest 
 beside its place and moved there when it is whole.
 """
 
+import dataclasses
 import hashlib
 import os
 import tempfile
@@ -19,21 +20,27 @@ from snnsim_models import FOREVER
 from ._errors import SimulationError
 from ._memory import aligned
 from .compilation import CompiledNetwork
+from .wiring import Wiring
 
 __all__ = ["FORMAT_VERSION", "load_state", "read_arrays", "save_state", "write_arrays"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 _ARRAYS = (
-    "populations", "projections", "stimuli", "initial", "constants", "pointers", "targets", "narrow_targets", "weights", "delays",
-    "thresholds", "stimulus_weights", "regulations", "regulation_values",
+    "populations", "projections", "stimuli", "initial", "constants", "delays", "thresholds", "stimulus_weights", "regulations",
+    "regulation_values",
 )  # fmt: skip
-"""What makes a compiled network the one that a state belongs to."""
+"""What makes a compiled network the one that a state belongs to, beside its synapses."""
 
 _NUMBERS = ("step", "seed", "first_sample")
 
 
 def _digest(compiled: CompiledNetwork) -> str:
+    """Return the digest of a compiled network: the same wherever its synapses were built.
+
+    Drawn synapses enter as their recipe, which decides them: those in a device's memory need not be fetched, and their weights may
+    differ from the CPU's in the last bits. Whoever changes what a recipe draws raises FORMAT_VERSION.
+    """
     digest = hashlib.sha256(
         f"{compiled.precision} {compiled.network.dt!r} {list(compiled.network.populations)}".encode()
     )
@@ -41,6 +48,16 @@ def _digest(compiled: CompiledNetwork) -> str:
         array = np.ascontiguousarray(getattr(compiled, name))
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.data)
+    for projection in compiled.network.projections:
+        made = projection.synapses
+        given = (
+            (getattr(made, field.name) for field in dataclasses.fields(made)) if dataclasses.is_dataclass(made) else ()
+        )
+        for value in (type(made).__name__, *(made.recipe if isinstance(made, Wiring) else given)):
+            if isinstance(value, np.ndarray):
+                digest.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
+            else:
+                digest.update(repr(value).encode())
     for kind in (*compiled.neuron_kinds, *compiled.deliveries):
         digest.update(repr(kind).encode())
     return digest.hexdigest()
@@ -89,23 +106,23 @@ def save_state(
     path: str | os.PathLike[str],
     compiled: CompiledNetwork,
     state: State,
-    weights: NDArray[Any],
+    weights: NDArray[Any] | None,
     numbers: dict[str, int],
 ) -> None:
-    """Write a state, the weights if they have changed, and the ``numbers`` that go with them (step, seed, first sample).
+    """Write a state, its weights if they have changed (else None), and the ``numbers`` that go with them (step, seed, sample).
 
     Raises SimulationError where it cannot.
     """
     arrays: dict[str, Any] = {**state._asdict(), **{key: np.uint64(value) for key, value in numbers.items()}}
-    if weights is not compiled.weights:
+    if weights is not None:
         arrays["weights"] = weights
     write_arrays(path, _digest(compiled), arrays)
 
 
 def load_state(
     path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int
-) -> tuple[State, NDArray[Any], dict[str, int]]:
-    """Read what :func:`save_state` wrote for this network: state, weights and numbers.
+) -> tuple[State, NDArray[Any] | None, dict[str, int]]:
+    """Read what :func:`save_state` wrote for this network: state, weights (None where they have not changed) and numbers.
 
     Raises SimulationError where the file is missing, damaged, foreign, of another format version, network or number of copies.
     """
@@ -121,9 +138,9 @@ def load_state(
     state = State(*(aligned(arrays[name]) for name in State._fields))
     if bad := _impossible(compiled, state):
         raise SimulationError(f"{path}: {bad}")
-    weights = arrays.get("weights", compiled.weights)
-    if compiled.changes_weights and weights is compiled.weights:
-        weights = weights.copy()
+    weights = arrays.get("weights")
+    if compiled.changes_weights and weights is None:
+        weights = compiled.weights.copy()
     return state, weights, {key: int(arrays[key]) for key in _NUMBERS}
 
 

@@ -41,13 +41,17 @@ def number_of(compiled: CompiledNetwork, projection: Projection | str, what: str
     raise SimulationError(f"{what}: no projection {shown!r}, the network has {names}")
 
 
-def weights_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -> NDArray[Any]:
-    """Return the part of the flat array ``weights`` that a projection stores: one entry where all synapses share their weight."""
+def weights_of(compiled: CompiledNetwork, weights: NDArray[Any] | None, number: int) -> NDArray[Any]:
+    """Return the part of the flat array ``weights`` that a projection stores: one entry where all synapses share their weight.
+
+    None stands for the weights that were compiled, here and in the following functions.
+    """
+    weights = compiled.weights if weights is None else weights
     start = int(compiled.projections[number, Proj.WEIGHTS])
     return weights[start : start + compiled.n_weights[number]]
 
 
-def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -> Synapses:
+def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any] | None, number: int) -> Synapses:
     """Return the synapses of a dense or sparse projection. Raises SimulationError for shared weights, as of a convolution."""
     row, projection = compiled.projections[number], compiled.network.projections[number]
     connectivity = compiled.deliveries[row[Proj.KIND]].connectivity
@@ -70,7 +74,9 @@ def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any], number: int) -
     return Synapses(sources + projection.source.start, targets + projection.target.start, own.copy(), each)
 
 
-def changed_weights(compiled: CompiledNetwork, weights: NDArray[Any], number: int, values: ArrayLike) -> NDArray[Any]:
+def changed_weights(
+    compiled: CompiledNetwork, weights: NDArray[Any] | None, number: int, values: ArrayLike
+) -> NDArray[Any]:
     """Return ``weights`` with new ones for a projection, shaped as it stores them or one value for all.
 
     Places without a synapse, the zeros of Dense and of a kernel, stay at 0, also under one value for all. Raises SimulationError
@@ -82,13 +88,13 @@ def changed_weights(compiled: CompiledNetwork, weights: NDArray[Any], number: in
     size = compiled.n_weights[number]
     if array.size not in (1, size):
         raise SimulationError(f"set_weights: projection {name!r} stores {size} weights, got shape {np.shape(values)}")
-    if np.abs(array).max(initial=0) > np.finfo(weights.dtype).max:
-        raise SimulationError(f"set_weights: the weights of {name!r} exceed {weights.dtype.name}")
+    if np.abs(array).max(initial=0) > np.finfo(compiled.precision).max:
+        raise SimulationError(f"set_weights: the weights of {name!r} exceed {compiled.precision}")
     kind = compiled.deliveries[compiled.projections[number, Proj.KIND]]
     if kind.connectivity == OrPooling.connectivity and not (array > 0).all():
         raise SimulationError(f"set_weights: the weight of {name!r}, an OrPooling, must be above 0")
     # Where no synapse was, none was counted.
-    missing = weights_of(compiled, compiled.weights, number) == 0
+    missing = weights_of(compiled, None, number) == 0
     if array.size == 1:
         array = np.where(missing, 0.0, array)
     if array[missing].any():
@@ -96,6 +102,6 @@ def changed_weights(compiled: CompiledNetwork, weights: NDArray[Any], number: in
             f"set_weights: projection {name!r} has no synapse, and so must keep a weight of 0, at "
             f"{np.count_nonzero(array[missing])} of the places given"
         )
-    changed = weights.copy() if weights is compiled.weights else weights
+    changed = compiled.weights.copy() if weights is None else weights
     weights_of(compiled, changed, number)[:] = array
     return changed

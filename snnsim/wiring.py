@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels import building
-from snnsim_kernels.tables import gaps_of, table_of
+from snnsim_kernels.tables import Table, gaps_of, table_of
 from snnsim_kernels.targets import RuleKind, count_in_degree, count_rows, count_total, scatter_in_degree
 from snnsim_kernels.values import ValueKind, Values
 
@@ -67,8 +67,9 @@ class Wiring:
         self.table: DelayTable | None = delay.delay_table(dt, longest) if isinstance(delay, Distribution) else None
         self.values = weight.values() if isinstance(weight, Distribution) else _constant(weight)
         self.drops = isinstance(weight, Distribution) and weight.drops
-        self._gaps = gaps_of(self.shape.p if self.shape.kind == RuleKind.PROBABILITY else 0.0)
-        self._key = (np.uint64(seed), stream)
+        self.gaps = gaps_of(self.shape.p if self.shape.kind == RuleKind.PROBABILITY else 0.0)
+        self.key = (np.uint64(seed), stream)
+        """The seed and the number of the random stream."""
 
     @property
     def weight(self) -> float | None:
@@ -85,6 +86,38 @@ class Wiring:
         """The longest delay that may be drawn, in steps; 0 where none is drawn."""
         return 0 if self.table is None else self.table.last
 
+    def adopt(self, sizes: NDArray[Any], occurs: NDArray[Any]) -> None:
+        """Take over what was counted elsewhere, and need not be here: the targets that each row draws, and which delays occur.
+
+        occurs : not 0 for those of the numbers of the delay table that do
+        """
+        self._drawn = _starts(sizes)
+        if self.table is not None:
+            self.steps = self._steps(occurs)
+
+    @property
+    def recipe(self) -> tuple[Any, ...]:
+        """All that decides the synapses: numbers and arrays, equal for equal synapses of any two networks."""
+        rule, number = self.rule, 0
+        if isinstance(rule, FixedInDegree | FixedOutDegree):
+            number = rule.k
+        elif isinstance(rule, FixedTotalNumber):
+            number = rule.n
+        first, delays = self.table or (int(self.steps[0]), None)
+        drawn = np.zeros(0, np.uint32) if delays is None else delays.thresholds
+        seed, stream = self.key
+        return (
+            type(rule).__name__,
+            number,
+            self.n_sources,
+            tuple(self.shape),
+            tuple(self.values),
+            first,
+            drawn,
+            int(seed),
+            stream,
+        )
+
     @cached_property
     def _drawn(self) -> NDArray[np.int64]:
         """Where the rows start while synapses of weight 0 are still among them."""
@@ -98,7 +131,7 @@ class Wiring:
         counts = np.empty(self.n_sources, np.int64)
 
         def keep(first: int, last: int) -> None:
-            building.kept_rows(counts, first, last, self._drawn, self.values, *self._key)
+            building.kept_rows(counts, first, last, self._drawn, self.values, *self.key)
 
         in_parallel(keep, _blocks(self._drawn), cores())
         return _starts(counts)
@@ -108,15 +141,29 @@ class Wiring:
         """The different delays in steps, ascending; where none is drawn, the one delay."""
         if self.table is None:
             return np.array([round(float(self.delay) / self.dt)])  # type: ignore[arg-type]
-        first, delays = self.table
+        delays = self.table.table
         occurs = np.zeros(len(delays.thresholds) + 1, np.uint8)
 
         def mark(first: int, last: int) -> None:
-            building.mark_delays(occurs, first, last, self._drawn, delays, *self._key)
+            building.mark_delays(occurs, first, last, self._drawn, delays, *self.key)
 
         in_parallel(mark, _blocks(self._drawn), cores())
-        found = first + np.flatnonzero(occurs)
-        return found if len(found) else np.array([first])
+        return self._steps(occurs)
+
+    def _steps(self, occurs: NDArray[Any]) -> NDArray[np.int64]:
+        assert self.table is not None
+        found = self.table.first + np.flatnonzero(occurs)
+        return found if len(found) else np.array([self.table.first])
+
+    @property
+    def delay_numbers(self) -> tuple[Table, NDArray[np.int32]]:
+        """The table of delays, empty where none is drawn, and for each number that it gives which of ``steps`` that is."""
+        if self.table is None:
+            return table_of(np.zeros(0))[1], np.zeros(0, np.int32)
+        first, delays = self.table
+        numbers = np.zeros(len(delays.thresholds) + 1, np.int32)
+        numbers[self.steps - first] = np.arange(len(self.steps))
+        return delays, numbers
 
     def fill(self, pointers: NDArray[np.int64], targets: NDArray[Any], weights: NDArray[Any]) -> None:
         """Write the synapses, sorted by source, delay and target.
@@ -129,12 +176,7 @@ class Wiring:
         """
         starts, steps = self.starts, self.steps
         pointers[-1] = starts[-1]
-        _, delays = table_of(np.zeros(0))
-        numbers = np.zeros(0, np.int32)
-        if self.table is not None:
-            first_step, delays = self.table
-            numbers = np.zeros(len(delays.thresholds) + 1, np.int32)
-            numbers[steps - first_step] = np.arange(len(steps))
+        delays, numbers = self.delay_numbers
         bad, given = 0, np.zeros(0, np.int32)
         if isinstance(self.rule, FixedInDegree):
             given = targets if not self.drops else np.empty(self._drawn[-1], np.int32)
@@ -148,8 +190,8 @@ class Wiring:
         def build(first: int, last: int) -> None:
             longest = int(np.diff(self._drawn[first : last + 1]).max(initial=0))
             lost = building.fill_rows(
-                pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, self._gaps, delays,
-                numbers, len(steps), self.values, *self._key,
+                pointers, targets, weights, first, last, longest, self._drawn, starts, given, self.shape, self.gaps, delays,
+                numbers, len(steps), self.values, *self.key,
             )  # fmt: skip
             found.append(lost)
 
@@ -172,36 +214,45 @@ class Wiring:
         delays = (self.steps * self.dt)[part]
         return Sparse(self.starts, targets[order], weights[order], self.n_targets, delays[order])
 
+    def known_sizes(self) -> NDArray[np.int64] | None:
+        """Return how many targets each row draws where the rule says so, None where that has to be counted."""
+        n, rule, shift = self.n_sources, self.rule, self.shape.shift
+        if isinstance(rule, FixedOutDegree):
+            return np.full(n, rule.k)
+        if isinstance(rule, FixedProbability) and rule.p == 0:
+            return np.zeros(n, np.int64)
+        if self.shape.kind not in (RuleKind.ALL, RuleKind.ONE):
+            return None
+        own = np.arange(n) + shift
+        reached = np.arange(n) if self.shape.kind == RuleKind.ONE else np.clip(own, 0, self.n_targets - 1)
+        sizes: NDArray[np.int64] = (1 if self.shape.kind == RuleKind.ONE else self.n_targets) - (reached == own)
+        return sizes
+
     def _count(self) -> NDArray[np.int64]:
         """Return where rows start."""
+        if (sizes := self.known_sizes()) is not None:
+            return _starts(sizes)
         n, counts = self.n_sources, np.zeros(self.n_sources, np.int64)
-        rule, shift = self.rule, self.shape.shift
+        rule = self.rule
         if isinstance(rule, FixedInDegree):
             return _starts(self._in_degree_counts().sum(axis=0))
         if isinstance(rule, FixedTotalNumber):
 
             def total(first: int, last: int) -> None:
                 mine = np.zeros(n, np.int64)
-                count_total(mine, first, last, n, self.shape, *self._key)
+                count_total(mine, first, last, n, self.shape, *self.key)
                 with lock:
                     counts[:] += mine
 
             lock, block = threading.Lock(), 2**22
             in_parallel(total, ((e, min(e + block, rule.n)) for e in range(0, rule.n, block)), cores())
             return _starts(counts)
-        if isinstance(rule, FixedOutDegree):
-            counts[:] = rule.k
-        elif self.shape.kind in (RuleKind.ALL, RuleKind.ONE):
-            own = np.arange(n) + shift
-            reached = np.arange(n) if self.shape.kind == RuleKind.ONE else np.clip(own, 0, self.n_targets - 1)
-            counts[:] = (1 if self.shape.kind == RuleKind.ONE else self.n_targets) - (reached == own)
-        elif not (isinstance(rule, FixedProbability) and rule.p == 0):
 
-            def count(first: int, last: int) -> None:
-                count_rows(counts, first, last, self.shape, self._gaps, *self._key)
+        def count(first: int, last: int) -> None:
+            count_rows(counts, first, last, self.shape, self.gaps, *self.key)
 
-            rows = -(-n // _ROW_BLOCKS)
-            in_parallel(count, ((r, min(r + rows, n)) for r in range(0, n, rows)), cores())
+        rows = -(-n // _ROW_BLOCKS)
+        in_parallel(count, ((r, min(r + rows, n)) for r in range(0, n, rows)), cores())
         return _starts(counts)
 
     def _target_blocks(self) -> list[tuple[int, int]]:
@@ -216,7 +267,7 @@ class Wiring:
 
         def count(first: int, last: int) -> None:
             row = counts[blocks.index((first, last))]
-            count_in_degree(row, first, last, k, self.n_sources, self.shape, *self._key)
+            count_in_degree(row, first, last, k, self.n_sources, self.shape, *self.key)
 
         in_parallel(count, blocks, cores())
         return counts
@@ -231,7 +282,7 @@ class Wiring:
 
         def scatter(first: int, last: int) -> None:
             row = cursors[blocks.index((first, last))]
-            scatter_in_degree(row, targets, first, last, k, self.n_sources, self.shape, *self._key)
+            scatter_in_degree(row, targets, first, last, k, self.n_sources, self.shape, *self.key)
 
         in_parallel(scatter, blocks, cores())
 

@@ -27,6 +27,7 @@ __all__ = [
     "SOURCES",
     "TARGETS",
     "WEIGHTS",
+    "block_of_row",
     "draws",
     "fill_row",
     "fill_words",
@@ -37,6 +38,7 @@ __all__ = [
     "single",
     "uniform",
     "word_of",
+    "word_of_row",
     "words_of",
 ]
 
@@ -91,6 +93,14 @@ def fill_words(words: Any, low: Any, high: Any, seed: Any, step: Any, population
 
 
 @njit
+def _one_of(words: Any, which: Any) -> Any:
+    """Return one of four words (uint32) without an array of them, which a card would keep in its memory."""
+    low = words[0] if which == 0 else words[1]
+    high = words[2] if which == 2 else words[3]
+    return np.uint32(low if which < 2 else high)
+
+
+@njit
 def word_of(i: Any, seed: Any, step: Any, population: Any, copy: Any) -> Any:
     """Return the word of neuron i alone, the same as that of :func:`fill_words`."""
     k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
@@ -98,24 +108,41 @@ def word_of(i: Any, seed: Any, step: Any, population: Any, copy: Any) -> Any:
     words = philox(
         block & _MASK, np.uint64(step) & _MASK, np.uint64(population) & _MASK, np.uint64(copy) & _MASK, k0, k1
     )
-    which = (np.uint64(i) // np.uint64(16)) % np.uint64(4)
-    low = words[0] if which == 0 else words[1]
-    high = words[2] if which == 2 else words[3]
-    return np.uint32(low if which < 2 else high)
+    return _one_of(words, (np.uint64(i) // np.uint64(16)) % np.uint64(4))
+
+
+@njit
+def block_of_row(block: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> Any:
+    """Return the four words number 4 * ``block`` and on of a row: uint64 that hold 32-bit values.
+
+    Counter = (block, row, stream, purpose), in words: see :data:`CONNECTIONS` and :data:`TARGETS`.
+    """
+    # Masked, so that the compiler sees products of 32-bit values.
+    c0, c1, c2, c3 = (
+        np.uint64(block) & _MASK,
+        np.uint64(row) & _MASK,
+        np.uint64(stream) & _MASK,
+        np.uint64(purpose) & _MASK,
+    )
+    return philox(c0, c1, c2, c3, np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT)
+
+
+@njit
+def word_of_row(q: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> Any:
+    """Return word q (uint32) of a row alone."""
+    block = block_of_row(np.uint64(q) >> np.uint64(2), seed, row, stream, purpose)
+    return _one_of(block, np.uint64(q) & np.uint64(3))
 
 
 @njit
 def fill_row(words: Any, n: Any, first: Any, seed: Any, row: Any, stream: Any, purpose: Any) -> None:
     """Fill ``words[:4 * ceil(n / 4)]`` (uint32) with the words ``first`` (a multiple of 4) and on of a row of unknown length.
 
-    Counter = (word // 4, row, stream, purpose); word q is number q mod 4 of its block, however many are drawn.
+    Word q is number q mod 4 of its block, however many are drawn.
     """
-    k0, k1 = np.uint64(seed) & _MASK, np.uint64(seed) >> _SHIFT
-    # Masked, so that the compiler sees products of 32-bit values.
-    c1, c2, c3 = np.uint64(row) & _MASK, np.uint64(stream) & _MASK, np.uint64(purpose) & _MASK
     begin = np.uint64(first) >> np.uint64(2)
     for b in range((n + 3) // 4):
-        w0, w1, w2, w3 = philox((begin + np.uint64(b)) & _MASK, c1, c2, c3, k0, k1)
+        w0, w1, w2, w3 = block_of_row(begin + np.uint64(b), seed, row, stream, purpose)
         words[4 * b] = w0
         words[4 * b + 1] = w1
         words[4 * b + 2] = w2

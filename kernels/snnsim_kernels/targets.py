@@ -15,7 +15,20 @@ from ._jit import jit
 from .random import CHUNK, CONNECTIONS, SOURCES, TARGETS, fill_row
 from .tables import FINE, drawn_from
 
-__all__ = ["RuleKind", "Shape", "count_in_degree", "count_rows", "count_total", "draw_targets", "scatter_in_degree"]
+__all__ = [
+    "RuleKind",
+    "Shape",
+    "below",
+    "count_in_degree",
+    "count_rows",
+    "count_total",
+    "draw_targets",
+    "gap_of",
+    "other_than",
+    "scatter_in_degree",
+    "short_rows",
+    "source_of",
+]
 
 _MASK, _SHIFT = np.uint64(0xFFFFFFFF), np.uint64(32)
 
@@ -54,9 +67,18 @@ class Shape(NamedTuple):
 
 
 @njit
-def _below(word: Any, n: Any) -> Any:
+def below(word: Any, n: Any) -> Any:
     """Return a whole number in [0, n); its bias is below n / 2**32."""
     return np.int64((np.uint64(word) * np.uint64(n)) >> _SHIFT)
+
+
+@njit
+def other_than(excluded: Any, of: Any, word: Any) -> Any:
+    """Return a whole number in [0, of), ``excluded`` left out where it lies there."""
+    if 0 <= excluded < of:
+        number = below(word, of - 1)
+        return number + (number >= excluded)
+    return below(word, of)
 
 
 @njit
@@ -64,36 +86,38 @@ def _draw_with_replacement(
     out: Any, words: Any, n: Any, of: Any, excluded: Any, seed: Any, row: Any, stream: Any
 ) -> None:
     """Fill ``out[:n]`` with numbers in [0, of), ``excluded`` left out where it lies there."""
-    gap = 0 <= excluded < of
-    free = of - 1 if gap else of
     for first in range(0, n, CHUNK):
         m = min(n - first, CHUNK)
         fill_row(words, m, first, seed, row, stream, TARGETS)
         for q in range(m):
-            out[first + q] = _below(words[q], free)
-        if gap:
-            for q in range(first, first + m):
-                out[q] += out[q] >= excluded
+            out[first + q] = other_than(excluded, of, words[q])
 
 
 @njit
-def _draw_with_probability(out: Any, words: Any, shape: Any, gaps: Any, seed: Any, row: Any, stream: Any) -> Any:
-    """Reach each target with the same probability, once: gaps between targets are geometric. Returns how many.
+def gap_of(multiple: Any, rest: Any, last: Any) -> Any:
+    """Return the gap that the numbers of the coarse and the fine table make, and whether a target follows it.
 
     A geometric number is a multiple of FINE, itself geometric, and an independent remainder. The last multiple stands for all from
     there on: they have no memory, so another gap is added to it.
     """
+    return (multiple * FINE, False) if multiple == last else (multiple * FINE + rest, True)
+
+
+@njit
+def _draw_with_probability(out: Any, words: Any, shape: Any, gaps: Any, seed: Any, row: Any, stream: Any) -> Any:
+    """Reach each target with the same probability, once: gaps between targets are geometric. Returns how many."""
     at, n, first, excluded = np.int64(0), 0, 0, row + shape.shift
     step = 16  # of words; grows, so that short rows stay cheap
     while True:
         fill_row(words, step, first, seed, row, stream, TARGETS)
         for q in range(0, step, 1 if gaps.short else 2):
+            gap = np.int64(drawn_from(gaps.fine, words[q]))
             if not gaps.short:
-                multiple = gaps.skipped + drawn_from(gaps.coarse, words[q + 1])
-                at += multiple * FINE
-                if multiple == gaps.n_coarse and at < shape.n_targets:
+                gap, ends = gap_of(np.int64(gaps.skipped + drawn_from(gaps.coarse, words[q + 1])), gap, gaps.n_coarse)
+                if not ends and at + gap < shape.n_targets:
+                    at += gap
                     continue
-            at += drawn_from(gaps.fine, words[q])
+            at += gap
             if at >= shape.n_targets:
                 return n
             if at != excluded:
@@ -202,6 +226,25 @@ def _high(a: Any, b: Any) -> Any:
     return a1 * b1 + ((a1 * b0) >> _SHIFT) + (middle >> _SHIFT)
 
 
+@njit
+def short_rows(shape: Any, n_sources: Any) -> Any:
+    """Return the first and the last + 1 of the sources that would reach themselves: they have a target less."""
+    return max(-shape.shift, 0), min(n_sources, shape.n_targets - shape.shift)
+
+
+@njit
+def source_of(first: Any, second: Any, n_sources: Any, m: Any, low: Any, high: Any) -> Any:
+    """Return the source that two words draw, of m targets each, but one less from ``low`` to ``high`` - 1: each pair as likely."""
+    before, within = low * m, (high - low) * (m - 1)
+    word = (np.uint64(first) << _SHIFT) | np.uint64(second)
+    at = np.int64(_high(word, np.uint64(n_sources * m - (high - low))))
+    if at < before:
+        return at // m
+    if at < before + within:
+        return low + (at - before) // (m - 1)
+    return high + (at - before - within) // m
+
+
 @jit()
 def count_total(counts: Any, first: Any, last: Any, n_sources: Any, shape: Any, seed: Any, stream: Any) -> None:
     """Add to ``counts`` the sources of the edges ``first`` to ``last - 1``, each pair but the excluded ones as likely.
@@ -210,31 +253,19 @@ def count_total(counts: Any, first: Any, last: Any, n_sources: Any, shape: Any, 
     """
     words = np.empty(CHUNK, np.uint32)
     key, counter = np.uint64(seed), np.uint64(stream) | CONNECTIONS
-    # Sources that would reach themselves have a target less.
-    low, high = max(-shape.shift, 0), min(n_sources, shape.n_targets - shape.shift)
+    low, high = short_rows(shape, n_sources)
     if low >= high:
         for begin in range(first, last, CHUNK):
             m = min(last - begin, CHUNK)
             fill_row(words, m, begin, key, 0, counter, SOURCES)
             for q in range(m):
-                counts[_below(words[q], n_sources)] += 1
+                counts[below(words[q], n_sources)] += 1
         return
-    m = shape.n_targets
-    pairs = n_sources * m - (high - low)
-    before, within = low * m, (high - low) * (m - 1)
     for begin in range(first, last, CHUNK // 2):
         n = min(last - begin, CHUNK // 2)
         fill_row(words, 2 * n, 2 * begin, key, 0, counter, SOURCES)
         for q in range(n):
-            word = (np.uint64(words[2 * q]) << _SHIFT) | np.uint64(words[2 * q + 1])
-            at = np.int64(_high(word, np.uint64(pairs)))
-            if at < before:
-                source = at // m
-            elif at < before + within:
-                source = low + (at - before) // (m - 1)
-            else:
-                source = high + (at - before - within) // m
-            counts[source] += 1
+            counts[source_of(words[2 * q], words[2 * q + 1], n_sources, shape.n_targets, low, high)] += 1
 
 
 @jit()

@@ -8,9 +8,9 @@ import numpy as np
 from numba import njit
 
 from ._jit import jit
-from .random import CHUNK, CONNECTIONS, WEIGHTS, fill_row
+from .random import CHUNK, CONNECTIONS, WEIGHTS, block_of_row, fill_row, open_uniform
 
-__all__ = ["ValueKind", "Values", "draw_values", "fill_values"]
+__all__ = ["ValueKind", "Values", "draw_values", "fill_values", "pair_of_row"]
 
 _UNIT = 2.0**-32
 
@@ -35,33 +35,61 @@ class Values(NamedTuple):
 
 
 @njit
-def fill_values(out: Any, words: Any, n: Any, first: Any, values: Any, seed: Any, row: Any, stream: Any) -> None:
-    """Fill ``out[:n]`` (float64, up to CHUNK) with the values ``first`` and on of a row; ``first`` is a multiple of CHUNK.
+def _uniform(values: Any, word: Any) -> Any:
+    return values.a + values.b * open_uniform(word)
 
-    Normal numbers are those of Box & Muller 1958, two of two words. A value that comes to exactly 0 by rounding alone, where the
-    distribution has no mass, is moved by half the resolution of a word: a zero would not be a synapse.
+
+@njit
+def _normals(values: Any, first: Any, second: Any) -> Any:
+    """Return two normal numbers of two words: Box & Muller 1958."""
+    radius = math.sqrt(-2.0 * math.log(open_uniform(first)))
+    angle = 2.0 * math.pi * open_uniform(second)
+    return values.a + values.b * (radius * math.cos(angle)), values.a + values.b * (radius * math.sin(angle))
+
+
+@njit
+def _finished(values: Any, x: Any) -> Any:
+    """Return a value from what was drawn for it.
+
+    One that comes to exactly 0 by rounding alone, where the distribution has no mass, is moved by half the resolution of a word: a
+    zero would not be a synapse.
     """
+    if values.kind == ValueKind.LOGNORMAL:
+        x = math.exp(x)
+    elif x == 0.0:
+        x = 0.5 * _UNIT * values.b
+    return min(max(x, values.low), values.high)
+
+
+@njit
+def pair_of_row(pair: Any, values: Any, seed: Any, row: Any, stream: Any) -> Any:
+    """Return the values 2 * ``pair`` and 2 * ``pair`` + 1 of a row alone."""
+    if values.kind == ValueKind.CONSTANT:
+        return values.a, values.a
+    w0, w1, w2, w3 = block_of_row(np.uint64(pair) >> np.uint64(1), seed, row, stream, WEIGHTS)
+    first, second = (w2, w3) if pair & 1 else (w0, w1)
+    if values.kind == ValueKind.UNIFORM:
+        x, y = _uniform(values, first), _uniform(values, second)
+    else:
+        x, y = _normals(values, first, second)
+    return _finished(values, x), _finished(values, y)
+
+
+@njit
+def fill_values(out: Any, words: Any, n: Any, first: Any, values: Any, seed: Any, row: Any, stream: Any) -> None:
+    """Fill ``out[:n]`` (float64, up to CHUNK) with the values ``first`` and on of a row; ``first`` is a multiple of CHUNK."""
     if values.kind == ValueKind.CONSTANT:
         out[:n] = values.a
         return
     fill_row(words, n, first, seed, row, stream, WEIGHTS)
     if values.kind == ValueKind.UNIFORM:
         for q in range(n):
-            out[q] = values.a + values.b * ((np.float64(words[q]) + 0.5) * _UNIT)
+            out[q] = _uniform(values, words[q])
     else:
         for q in range(0, n, 2):
-            radius = math.sqrt(-2.0 * math.log((np.float64(words[q]) + 0.5) * _UNIT))
-            angle = 2.0 * math.pi * ((np.float64(words[q + 1]) + 0.5) * _UNIT)
-            out[q] = values.a + values.b * (radius * math.cos(angle))
-            out[q + 1] = values.a + values.b * (radius * math.sin(angle))
-    if values.kind == ValueKind.LOGNORMAL:
-        for q in range(n):
-            out[q] = math.exp(out[q])
-    else:
-        for q in range(n):
-            out[q] = out[q] if out[q] != 0.0 else 0.5 * _UNIT * values.b
+            out[q], out[q + 1] = _normals(values, words[q], words[q + 1])
     for q in range(n):
-        out[q] = min(max(out[q], values.low), values.high)
+        out[q] = _finished(values, out[q])
 
 
 @jit()

@@ -11,12 +11,19 @@ import pytest
 from snnsim import (
     IF,
     LIF,
+    Convolution,
+    DistanceDependent,
+    FixedInDegree,
+    FixedOutDegree,
     FixedProbability,
+    FixedTotalNumber,
     Network,
+    OrPooling,
     Poisson,
     PoissonInput,
     SimulationError,
     Simulator,
+    Sparse,
     Uniform,
     state_file,
 )
@@ -122,6 +129,65 @@ def test_the_state_of_another_network_is_refused(saved: Path, other: Callable[[]
     assert str(saved) in str(raised.value)
     assert word in str(raised.value)
     assert all(np.array_equal(a, b) for a, b in zip(simulator._state, before, strict=True))
+
+
+ONES = np.ones((4, 4))
+CONNECTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "in 2": (FixedInDegree(2), {"weight": 1.0}), "in 3": (FixedInDegree(3), {"weight": 1.0}),
+    "in 2 of others": (FixedInDegree(2, autapses=False), {"weight": 1.0}), "out 2": (FixedOutDegree(2), {"weight": 1.0}),
+    "total 8": (FixedTotalNumber(8), {"weight": 1.0}), "total 9": (FixedTotalNumber(9), {"weight": 1.0}),
+    "p": (FixedProbability(0.5), {"weight": 1.0}), "other p": (FixedProbability(0.5 + 2**-20), {"weight": 1.0}),
+    "weight": (FixedInDegree(2), {"weight": -1.0}), "drawn": (FixedInDegree(2), {"weight": Uniform(0.5, 1.0)}),
+    "drawn elsewhere": (FixedInDegree(2), {"weight": Uniform(0.5, 1.0 + 2**-20)}),
+    "delay": (FixedInDegree(2), {"weight": 1.0, "delay": 1.0}),
+    "delays": (FixedInDegree(2), {"weight": 1.0, "delay": Uniform(0.6, 2.4)}),
+    "other delays": (FixedInDegree(2), {"weight": 1.0, "delay": Uniform(0.6, 2.3)}),
+    "sheet": (DistanceDependent(0.5, 1.0, (2, 2), (2, 2)), {"weight": 1.0}),
+    "wider sheet": (DistanceDependent(0.5, 1.1, (2, 2), (2, 2)), {"weight": 1.0}),
+    "dense": (ONES, {}), "other dense": (np.arange(1.0, 17.0).reshape(4, 4), {}), "sparse": (Sparse.from_matrix(ONES), {}),
+    "other sparse": (Sparse.from_matrix(np.eye(4)), {}), "other weights": (Sparse.from_matrix(2 * np.eye(4)), {}),
+    "own delays": (Sparse([0, 1, 2, 3, 4], [0, 1, 2, 3], np.ones(4), 4, [0.5, 1.0, 0.5, 1.0]), {}),
+    "other own delays": (Sparse([0, 1, 2, 3, 4], [0, 1, 2, 3], np.ones(4), 4, [1.0, 0.5, 0.5, 1.0]), {}),
+    "convolution": (Convolution(np.ones((1, 1, 1, 1)), 2, 2), {}), "kernel": (Convolution(2 * np.ones((1, 1, 1, 1)), 2, 2), {}),
+    "pooling": (OrPooling(1, 1, 1, 2, 2, 1.0), {}), "channels": (OrPooling(1, 1, 4, 1, 1, 1.0), {}),
+}  # fmt: skip
+
+
+def test_everything_about_its_synapses_tells_a_network_from_others(tmp_path: Path) -> None:
+    """Drawn synapses are told by their recipe: each part of it counts, and nothing but what decides them."""
+
+    def simulator(name: str) -> Simulator:
+        connection, values = CONNECTIONS[name]
+        net = Network(dt=0.5, seed=3)
+        n = net.population("n", 4, IF())
+        net.connect(n, n, connection, **values)
+        return Simulator(net)
+
+    for name in CONNECTIONS:
+        simulator(name).save(tmp_path / name)
+    for name in CONNECTIONS:
+        loads = simulator(name)
+        for other in CONNECTIONS:
+            if other == name:
+                loads.load(tmp_path / other)
+                continue
+            with pytest.raises(SimulationError, match="another network"):
+                loads.load(tmp_path / other)
+
+
+def test_equal_descriptions_share_states_whatever_their_numbers_are_called(tmp_path: Path) -> None:
+    for number in (np.float64, float):
+        net = Network(dt=0.5, seed=np.int64(3))
+        n = net.population("n", 4, IF())
+        values: dict[str, Any] = {
+            "weight": Uniform(number(0.5), number(1.0)),
+            "delay": Uniform(number(0.5), number(2.0)),
+        }
+        net.connect(n, n, FixedProbability(number(0.5)), **values)
+        simulator = Simulator(net)
+        if number is np.float64:
+            simulator.save(tmp_path / "state.npz")
+    simulator.load(tmp_path / "state.npz")
 
 
 # --- damage -----------------------------------------------------------------------------------------------------------

@@ -70,14 +70,19 @@ class Run(NamedTuple):
 
 
 class Copy(NamedTuple):
-    """What one copy changes: rows of the arrays of ``State``, ``Counters`` and ``Run``, or their images in shared memory."""
+    """What one copy changes: its rows of the arrays of ``State``, or their images in shared memory, and what holds a row of it.
 
+    Rows of the latter are not taken: what a thread keeps at hand takes registers, and these decide how many threads there can be.
+    """
+
+    number: Any
     values: Any
     held: Any
     lists: Any
-    lengths: Any
     fresh: Any
     """For even and odd steps the numbers of spikes of each population, then likewise the numbers of their lists, int32."""
+    lengths: Any
+    """Of all copies, as are those that follow."""
     updates: Any
     fired: Any
     events: Any
@@ -88,10 +93,8 @@ class Copy(NamedTuple):
 class Clock(NamedTuple):
     """Numbers of a stretch that stay the same."""
 
-    number: Any
-    """Of the copy."""
     sample: Any
-    """Of its random numbers."""
+    """Of the copy's random numbers."""
     seed: Any
     first_step: Any
     per_bin: Any

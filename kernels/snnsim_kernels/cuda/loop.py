@@ -80,9 +80,9 @@ def _advance(phase: Any, barrier: Any) -> Any:
         tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, run: Any, clock: Any, until: Any, regulated: Any, rank: Any,
         size: Any,
     ) -> Any:  # fmt: skip
-        step = run.steps[clock.number]
+        step = run.steps[copy.number]
         _started(tables, copy, step, rank, size)
-        need, capacity, logged, side, begun = _needed(tables), copy.log.shape[0], np.int64(0), 0, False
+        need, capacity, logged, side, begun = _needed(tables), copy.log.shape[1], np.int64(0), 0, False
         # A division of 64 bits takes as long as a visit: bins are counted along.
         bin_ = (step - clock.first_step) // clock.per_bin
         before, left = bin_, (bin_ + 1) * clock.per_bin - (step - clock.first_step)
@@ -135,8 +135,8 @@ def _advance(phase: Any, barrier: Any) -> Any:
         if begun:
             visit(True, False, before, tables, arrays, work, trains, copy, clock, step, side, rank, size)
         if rank == 0:
-            run.steps[clock.number] = step
-            run.logged[clock.number] = logged
+            run.steps[copy.number] = step
+            run.logged[copy.number] = logged
         return step
 
     return device(advance)
@@ -144,8 +144,8 @@ def _advance(phase: Any, barrier: Any) -> Any:
 
 def _copy_of(number: Any, values: Any, held: Any, fresh: Any, state: Any, counters: Any, run: Any) -> Any:
     return Copy(
-        values, held, state.history[number], state.lengths[number], fresh, counters.updates[number], counters.fired[number],
-        counters.events[number], run.traces[number], run.log[number],
+        number, values, held, state.history[number], fresh, state.lengths, counters.updates, counters.fired, counters.events,
+        run.traces, run.log,
     )  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def _block(phase: Any, precision: str, staged: bool) -> Any:
         number, rank, size = cuda.blockIdx.x, cuda.threadIdx.x, cuda.blockDim.x
         fresh = cuda.shared.array(0, types.int32)
         copy = _copied(number, state.values[number], state.held[number], fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         regulated = tables.regulations.shape[0] > 0
         advance(tables, arrays, work, trains, copy, run, clock, until, regulated, rank, size)
 
@@ -193,7 +193,7 @@ def _block(phase: Any, precision: str, staged: bool) -> Any:
             i += size
         cuda.syncthreads()
         copy = _copied(number, values, held, fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         regulated = tables.regulations.shape[0] > 0
         advance(tables, arrays, work, trains, copy, run, clock, until, regulated, rank, size)
         cuda.syncthreads()
@@ -223,7 +223,7 @@ def _grid(phase: Any) -> Any:
     ) -> None:  # fmt: skip
         rank, size = cuda.grid(1), cuda.gridsize(1)
         copy = _copied(number, state.values[number], state.held[number], run.fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         regulated = tables.regulations.shape[0] > 0
         advance(tables, arrays, work, trains, copy, run, clock, until, regulated, rank, size)
 
@@ -265,7 +265,7 @@ def _single(phase: Any) -> Any:
     ) -> None:  # fmt: skip
         rank, size = cuda.grid(1), cuda.gridsize(1)
         copy = _copied(number, state.values[number], state.held[number], run.fresh, state, counters, run)
-        clock = Clock(number, first_sample + number, seed, first_step, per_bin)
+        clock = Clock(first_sample + number, seed, first_step, per_bin)
         bin_, before = (step - first_step) // per_bin, max(step - 1 - first_step, 0) // per_bin
         if which == start:
             _started(tables, copy, step, rank, size)

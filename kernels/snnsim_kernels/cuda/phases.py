@@ -86,7 +86,7 @@ def _stimulate(
                     if stimuli[r, _S_FACTORS] >= 0:
                         weight *= arrays.constants[stimuli[r, _S_FACTORS] + (step & (CYCLE - 1))]
                     copy.values[np.uint32(stimuli[r, _S_STATE] + j)] += weight * arrays.constants.dtype.type(n)
-            add_up(copy.events, bin_, tables.projections.shape[0] + r, n, lane)
+            add_up(copy.events, copy.number, bin_, tables.projections.shape[0] + r, n, lane)
         r += 1
 
 
@@ -103,7 +103,7 @@ def _set_inputs(tables: Any, arrays: Any, copy: Any, clock: Any, t: Any, p: Any,
             if which >= 0:
                 per_neuron = rows[r, _T_PER_NEURON]
                 size = rows[r, _T_SIZE] if per_neuron else 1
-                base = rows[r, _T_VALUES] + clock.number * rows[r, _T_PER_COPY] + which * size
+                base = rows[r, _T_VALUES] + copy.number * rows[r, _T_PER_COPY] + which * size
                 copy.values[rows[r, _T_STATE] + i] = arrays.timed_values[base + i * per_neuron]
         r += 1
 
@@ -122,7 +122,7 @@ def _list_trains(
         row = tables.populations[p]
         now = step - row[_TRAIN_FIRST]
         if 0 <= now < row[_TRAIN_STEPS] and row[_FIRST_STEP] <= step < row[_LAST_STEP]:
-            place = row[_TRAIN] + clock.number * row[_TRAIN_STEPS] + now
+            place = row[_TRAIN] + copy.number * row[_TRAIN_STEPS] + now
             first, n = trains.pointers[place], trains.pointers[place + 1] - trains.pointers[place]
             base = row[_HISTORY] + copy.fresh[(2 + side) * n_populations + p] * row[_SIZE]
             q = rank
@@ -211,9 +211,9 @@ def _record(
                 if index >= 0:
                     place = arrays.picked[index + k]
                 if rows[r, _R_POPULATION] < 0:
-                    copy.traces[out + k] = arrays.weights[first + place]
+                    copy.traces[copy.number, out + k] = arrays.weights[first + place]
                 else:
-                    copy.traces[out + k] = copy.values[first + place] * factor
+                    copy.traces[copy.number, out + k] = copy.values[first + place] * factor
                 k += size
         r += 1
 
@@ -226,10 +226,10 @@ def _settle(tables: Any, copy: Any, step: Any, bin_: Any, side: Any, rank: Any, 
     while p < n:
         row = populations[p]
         spikes, slot = copy.fresh[side * n + p], copy.fresh[(2 + side) * n + p]
-        copy.lengths[row[_LENGTHS] + slot] = spikes
-        copy.fired[bin_, p] += spikes
+        copy.lengths[copy.number, row[_LENGTHS] + slot] = spikes
+        copy.fired[copy.number, bin_, p] += spikes
         if row[_FIRST_STEP] <= step < row[_LAST_STEP]:
-            copy.updates[bin_, p] += row[_SIZE]
+            copy.updates[copy.number, bin_, p] += row[_SIZE]
         copy.fresh[(1 - side) * n + p] = 0
         copy.fresh[(3 - side) * n + p] = slot + 1 if slot + 1 < row[_SLOTS] else 0
         p += size
@@ -250,8 +250,8 @@ def _log(tables: Any, copy: Any, clock: Any, step: Any, side: Any, logged: Any, 
             base = row[_HISTORY] + copy.fresh[(2 + side) * n + p] * row[_SIZE]
             q = rank
             while q < spikes:
-                copy.log[logged + q, 0] = t
-                copy.log[logged + q, 1] = row[_NEURON] + copy.lists[base + q]
+                copy.log[copy.number, logged + q, 0] = t
+                copy.log[copy.number, logged + q, 1] = row[_NEURON] + copy.lists[base + q]
                 q += size
             logged += spikes
         p += 1
@@ -283,7 +283,11 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
             if slot < 0:
                 slot += source[_SLOTS]
             # The length of this step's list is written only now, by another thread.
-            count = copy.fresh[side * n_populations + p] if delay == 0 else copy.lengths[source[_LENGTHS] + slot]
+            count = (
+                copy.fresh[side * n_populations + p]
+                if delay == 0
+                else copy.lengths[copy.number, source[_LENGTHS] + slot]
+            )
             if count > 0:
                 factor = arrays.constants.dtype.type(1)
                 if row[_FACTORS] >= 0:
@@ -293,7 +297,7 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
                     np.int64(work.tasks[task, _K_TILE]), lane, copy.values, copy.lists, source[_HISTORY] + slot * source[_SIZE],
                     count, arrays, factor,
                 )  # fmt: skip
-                add_up(copy.events, bin_, c, events, lane)
+                add_up(copy.events, copy.number, bin_, c, events, lane)
             task += size >> SHIFT
         return logged
 

@@ -192,7 +192,9 @@ def _pooling(kind: DeliveryKind, precision: str) -> Any:
                 while oy < y_high:
                     ox = x_low
                     while ox < x_high:
-                        cuda.atomic.max(values, np.uint32(row[_TARGET] + (oy * width_out + ox) * channels + channel), weight)
+                        cuda.atomic.max(
+                            values, np.uint32(row[_TARGET] + (oy * width_out + ox) * channels + channel), weight
+                        )
                         events += 1
                         ox += 1
                     oy += 1

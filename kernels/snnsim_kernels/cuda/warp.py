@@ -30,7 +30,7 @@ def _append_alone(spike: Any, i: Any, lane: Any, counts: Any, place: Any, lists:
         lists[base + cuda.atomic.add(counts, place, 1)] = i
 
 
-def _add_up(counters: Any, bin_: Any, column: Any, n: Any, lane: Any) -> None:
+def _add_up(counters: Any, number: Any, bin_: Any, column: Any, n: Any, lane: Any) -> None:
     """Add the sum of all threads' n to a counter. All threads of the warp call it."""
     total = np.int32(n)
     total += cuda.shfl_xor_sync(_ALL, total, 16)
@@ -39,12 +39,12 @@ def _add_up(counters: Any, bin_: Any, column: Any, n: Any, lane: Any) -> None:
     total += cuda.shfl_xor_sync(_ALL, total, 2)
     total += cuda.shfl_xor_sync(_ALL, total, 1)
     if lane == 0 and total > 0:
-        cuda.atomic.add(counters, (bin_, column), np.int64(total))
+        cuda.atomic.add(counters, (number, bin_, column), np.int64(total))
 
 
-def _add_up_alone(counters: Any, bin_: Any, column: Any, n: Any, lane: Any) -> None:
+def _add_up_alone(counters: Any, number: Any, bin_: Any, column: Any, n: Any, lane: Any) -> None:
     if n > 0:
-        cuda.atomic.add(counters, (bin_, column), n)
+        cuda.atomic.add(counters, (number, bin_, column), n)
 
 
 append = device(_append_alone if SIMULATED else _append)
