@@ -16,7 +16,7 @@ import snnsim as sn
 from snnsim import IF, LIF, TTFS, Network, Result, Simulator, SpikeArray, SpikeTrain
 
 Outcome = dict[str, np.ndarray]
-STEPS = 20
+STEPS = 16
 HALVING = 1 / math.log(2)
 """The time constant (ms) of what halves in a step of 1 ms: binary fractions stay such."""
 
@@ -216,7 +216,7 @@ def scaled_currents(**options: Any) -> Outcome:
     net.connect(source, target, sn.OneToOne(), weight=sn.Normal(1.5, 0.2), receptor="exc")
     net.connect(source, target, np.diag(np.linspace(-0.5, -0.3, 12)), receptor="inh", delay=2.0)
     net.stimulate(target[3:], sn.PoissonInput(80.0), weight=0.3, receptor="exc")
-    return once(net, {"in": train(12, steps=70)}, steps=70, **options)
+    return once(net, {"in": train(12, steps=40)}, steps=40, **options)
 
 
 @case()
@@ -233,7 +233,7 @@ def all_currents(**options: Any) -> Outcome:
         "now": sn.Delta(), "on": sn.StepCurrent(), "rising": sn.AlphaCurrent(tau=2.5), "exc": sn.ExponentialCurrent(tau=4.0),
     }  # fmt: skip
     return driven(
-        LIF(tau_m=19.0, t_ref=2.0, v_threshold=5.0, receptors=receptors), 33, receptors=tuple(receptors), **options
+        LIF(tau_m=19.0, t_ref=2.0, v_threshold=3.0, receptors=receptors), 33, receptors=tuple(receptors), **options
     )
 
 
@@ -269,7 +269,7 @@ def coded(source: Any, x: np.ndarray, weights: Any, **options: Any) -> Outcome:
 def poisson(**options: Any) -> Outcome:
     rng = np.random.default_rng(5)
     model = sn.Poisson(rate=rng.uniform(100, 600, 70))
-    return coded(model, rng.random((3, 70)) * 1.5, sixteenths(rng, (70, 21)), **options)
+    return coded(model, rng.random((2, 70)) * 1.5, sixteenths(rng, (70, 21)), **options)
 
 
 @case()
@@ -318,14 +318,14 @@ def trains_of_each_copy_or_of_all(**options: Any) -> Outcome:
     net = Network(dt=1.0)
     own, shared = (
         net.population("own", 30, SpikeArray()),
-        net.population("shared", 40, SpikeArray(), active=(4.0, 15.0)),
+        net.population("shared", 40, SpikeArray(), active=(4.0, 12.0)),
     )
     net.population("silent", 3, SpikeArray())
     target = net.population("n", 35, IF(v_threshold=2.0, v_reset=-0.5))
     net.connect(own, target, sixteenths(rng, (30, 35)))
     net.connect(shared, target, sn.Sparse.from_matrix(sixteenths(rng, (40, 35))), delay=3.0)
-    inputs = {"own": train(30, copies=3, seed=1), "shared": train(40, seed=2)}
-    return once(net, inputs, copies=3, **options)
+    inputs = {"own": train(30, copies=2, seed=1), "shared": train(40, seed=2)}
+    return once(net, inputs, copies=2, **options)
 
 
 # --- connections ------------------------------------------------------------------------------------------------------

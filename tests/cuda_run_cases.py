@@ -37,14 +37,14 @@ def balanced_network(**options: Any) -> Outcome:
     net = Network(dt=0.5, seed=2)
     receptors = {"exc": sn.ExponentialCurrent(tau=5.0), "inh": sn.ExponentialCurrent(tau=10.0)}
     lif = LIF(
-        tau_m=20.0, v_rest=-49.0, v_initial=-52.0, v_reset=-60.0, v_threshold=-50.0, t_ref=5.0, receptors=receptors
+        tau_m=20.0, v_rest=-49.0, v_initial=-50.5, v_reset=-60.0, v_threshold=-50.0, t_ref=5.0, receptors=receptors
     )
     exc, inh = net.population("exc", 64, lif), net.population("inh", 16, lif)
     for target in (exc, inh):
         net.connect(exc, target, sn.FixedProbability(0.3), weight=sn.Normal(1.62, 0.3), delay=0.5, receptor="exc")
         net.connect(inh, target, sn.FixedProbability(0.3), weight=-9.0, delay=sn.Uniform(0.5, 4.0), receptor="inh")
-    net.stimulate(exc, sn.PoissonInput(900.0), weight=0.7, receptor="exc")
-    return once(net, **options)
+    net.stimulate(exc, sn.PoissonInput(2000.0), weight=1.62, receptor="exc")
+    return once(net, steps=30, **options)
 
 
 @case(exact=())
@@ -64,7 +64,7 @@ def dense_weights_of_any_value(**options: Any) -> Outcome:
 def poisson_input(**options: Any) -> Outcome:
     """High and low rates, onto all and onto slices, several onto the same neurons."""
     net = Network(dt=1.0, seed=4)
-    n = net.population("n", 70, IF(v_threshold=3.0, reset="soft"))
+    n = net.population("n", 70, IF(v_threshold=0.75, reset="soft"))
     for k, rate in enumerate((0.0, 40.0, 900.0, 9000.0)):
         net.stimulate(n[k : 70 - 9 * k], sn.PoissonInput(rate), weight=0.25 / (k + 1) ** 2 if k != 2 else -0.0625)
     net.stimulate(n, sn.PoissonInput(30.0), weight=0.125, receptor="step")
@@ -78,7 +78,7 @@ def inputs_that_change(**options: Any) -> Outcome:
     net = Network(dt=1.0, seed=4)
     for name in ("one", "each"):
         net.population(name, 35, LIF(tau_m=9.0, t_ref=2.0))
-    net.population("copies", 35, TTFS(v_threshold=3.0, t_open=8.0), active=(2.0, 18.0))
+    net.population("copies", 35, TTFS(v_threshold=3.0, t_open=8.0), active=(2.0, 13.0))
     net.population("noise", 35, sn.Poisson(rate=300.0))
     inputs = {
         "one": TimedInput([3.0, 4.0, 11.0, 40.0], [0.5, 2.0, -1.0, 9.0]),
@@ -105,7 +105,7 @@ def sleeping_populations(**options: Any) -> Outcome:
     rng = np.random.default_rng(23)
     net = Network(dt=1.0, seed=4)
     early = net.population("early", 30, sn.Poisson(rate=400.0), active=(0.0, 9.0))
-    late = net.population("late", 40, LIF(tau_m=HALVING, v_threshold=0.75, t_ref=3.0), active=(4.0, 14.0))
+    late = net.population("late", 40, LIF(tau_m=HALVING, v_threshold=0.75, t_ref=3.0), active=(4.0, 12.0))
     last = net.population("last", 33, IF(v_threshold=0.5, reset="soft"), active=(10.0, math.inf))
     net.connect(early, late, sixteenths(rng, (30, 40), low=-2), delay=2.0)
     net.connect(late, last, sn.FixedProbability(0.3), weight=0.25, delay=3.0)
@@ -133,7 +133,7 @@ def risen(n: int = 40) -> np.ndarray:
 
 @case()
 def winner_take_all(**options: Any) -> Outcome:
-    model = LIF(tau_m=9.0, i_offset=risen(), v_reset=-0.25, t_ref=2.0)
+    model = LIF(tau_m=9.0, i_offset=3 * risen(), v_reset=-0.25, t_ref=2.0)
     return delivered(competing(model, sn.WinnerTakeAll(3.0)), **options)
 
 
@@ -154,7 +154,7 @@ def winners_for_ever(**options: Any) -> Outcome:
 def several_competitions(**options: Any) -> Outcome:
     model = IF(bias=2 * risen(), v_threshold=2.0)
     rules = sn.WinnerTakeAll(4.0, group=5), sn.WinnerTakeAll(7.0, group=20, winners=2)
-    return delivered(competing(model, *rules, active=(2.0, 17.0)), **options)
+    return delivered(competing(model, *rules, active=(2.0, 14.0)), **options)
 
 
 @case()
@@ -165,10 +165,10 @@ def homeostasis(**options: Any) -> Outcome:
 
 @case()
 def homeostasis_of_winners(**options: Any) -> Outcome:
-    model = sn.AdaptiveThresholdLIF(tau_m=9.0, i_offset=2 * risen(), theta_plus=0.4, tau_theta=50.0)
+    model = sn.AdaptiveThresholdLIF(tau_m=9.0, i_offset=3 * risen(), theta_plus=0.4, tau_theta=50.0)
     net = competing(model, sn.WinnerTakeAll(2.0, winners=3), sn.Homeostasis(0.02))
     n, other = net.populations["n"], net.population("other", 40, IF(v_threshold=0.5))
-    net.connect(n, other, sn.OneToOne(), weight=0.3, delay=1.0)
+    net.connect(n, other, sn.OneToOne(), weight=0.6, delay=1.0)
     net.regulate(other, sn.WinnerTakeAll(2.0, group=10))
     return delivered(net, **options)
 
@@ -223,7 +223,7 @@ def recorded_now_and_then(**options: Any) -> Outcome:
     }
     simulator = Simulator(net, **options)
     inputs = {"in": train(45)}
-    return outcome(simulator, simulator.run(20.0, inputs=inputs, record=record, count_every=6.0))
+    return outcome(simulator, simulator.run(float(STEPS), inputs=inputs, record=record, count_every=6.0))
 
 
 @case()
@@ -238,7 +238,7 @@ def recorded_scaled_current(**options: Any) -> Outcome:
     return outcome(
         simulator,
         simulator.run(13.0, record=record),
-        simulator.run(20.0, inputs=given, record=record, count_every=3.0),
+        simulator.run(float(STEPS), inputs=given, record=record, count_every=3.0),
         simulator.run(5.0, record=record, count_every=5.0),
     )
 
@@ -265,7 +265,7 @@ def everybody_spikes(**options: Any) -> Outcome:
     n = net.population("n", 90, IF(bias=1.5, v_threshold=1.0))
     m = net.population("m", 7, IF(v_threshold=3.0))
     net.connect(n, m, sn.AllToAll(), weight=0.0625, delay=1.0)
-    return once(net, copies=3, **options)
+    return once(net, steps=12, copies=2, **options)
 
 
 # --- between two runs -------------------------------------------------------------------------------------------------
@@ -297,12 +297,12 @@ def runs_in_parts(**options: Any) -> Outcome:
 @case()
 def reset_to_other_samples(**options: Any) -> Outcome:
     net = lively()
-    simulator = Simulator(net, copies=2, **options)
-    first = simulator.run(9.0, record=everything(net))
+    simulator = Simulator(net, **options)
+    first = simulator.run(8.0, record=everything(net))
     simulator.reset(seed=2**64 - 5)
-    second = simulator.run(9.0, record=everything(net))
+    second = simulator.run(8.0, record=everything(net))
     simulator.reset(first_sample=2**32 - 7)
-    return outcome(simulator, first, second, simulator.run(9.0, record=everything(net)))
+    return outcome(simulator, first, second, simulator.run(8.0, record=everything(net)))
 
 
 @case()
@@ -325,7 +325,7 @@ def moved(net: Network, before: dict[str, Any], after: dict[str, Any], **run: An
     with tempfile.TemporaryDirectory() as folder:
         begun.save(Path(folder) / "state.npz")
         gone_on.load(Path(folder) / "state.npz")
-    return outcome(gone_on, first, gone_on.run(15.0, record=everything(net)))
+    return outcome(gone_on, first, gone_on.run(12.0, record=everything(net)))
 
 
 @case()
