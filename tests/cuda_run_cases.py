@@ -158,6 +158,17 @@ def several_competitions(**options: Any) -> Outcome:
 
 
 @case()
+def inhibition_that_is_prolonged(**options: Any) -> Outcome:
+    """One wins in a step and again in the next: the others are held for as long after the second time."""
+    net = Network(dt=1.0)
+    source, n = net.population("in", 1, SpikeArray()), net.population("n", 35, IF(bias=0.125))
+    net.connect(source, n[7:8], sn.AllToAll(), weight=1.5)
+    net.regulate(n, sn.WinnerTakeAll(3.0))
+    given = sn.SpikeTrain.from_times([0, 1, 8, 10, 14], [0] * 5, size=1, dt=1.0, duration=STEPS)
+    return once(net, {"in": given}, **options)
+
+
+@case()
 def homeostasis(**options: Any) -> Outcome:
     model = sn.AdaptiveThresholdLIF(tau_m=9.0, i_offset=2 * risen(), theta_plus=0.4, tau_theta=50.0, t_ref=2.0)
     return delivered(competing(model, sn.Homeostasis(0.01), sn.Homeostasis(0.003)), **options)
@@ -224,6 +235,20 @@ def recorded_now_and_then(**options: Any) -> Outcome:
     simulator = Simulator(net, **options)
     inputs = {"in": train(45)}
     return outcome(simulator, simulator.run(float(STEPS), inputs=inputs, record=record, count_every=6.0))
+
+
+@case()
+def recorded_spikes_alone(**options: Any) -> Outcome:
+    """All that a step does, one thing right after the other."""
+    rng = np.random.default_rng(32)
+    net = joined(sixteenths(rng, (45, 70)), 45, 70)
+    target = net.populations["n"]
+    net.connect(target, target[:35], sixteenths(rng, (70, 35)), delay=1.0)
+    net.connect(target, target[30:], sn.FixedProbability(0.1), weight=0.125)
+    simulator = Simulator(net, **options)
+    return outcome(
+        simulator, simulator.run(float(STEPS), inputs={"in": train(45)}, record={"n": "spikes", "in": "spikes"})
+    )
 
 
 @case()
