@@ -339,8 +339,8 @@ def dense(**options: Any) -> Outcome:
 
 @case()
 def dense_delayed_slices(**options: Any) -> Outcome:
-    w = sixteenths(np.random.default_rng(12), (45, 33))
-    return delivered(joined(w, 45, 33, slices=True, delay=4.0), **options)
+    w = sixteenths(np.random.default_rng(12), (45, 30))
+    return delivered(joined(w, 45, 30, slices=True, delay=4.0), **options)
 
 
 @case()
