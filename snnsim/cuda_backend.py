@@ -26,7 +26,7 @@ from .backend import Backend, Stretch
 from .compilation import CompiledNetwork
 from .cuda_device import Device
 from .cuda_placement import on_card
-from .cuda_work import chunks_of, tasks_of
+from .cuda_work import chunks_of, rounds_of, tasks_of
 
 __all__ = ["CudaBackend"]
 
@@ -166,9 +166,11 @@ class _Execution:
             stretch.populations[:, Pop.KIND]
         ]
         given = np.flatnonzero(trains & (stretch.populations[:, Pop.TRAIN] >= 0))
+        tasks = tasks_of(compiled.projections, compiled.deliveries, self.backend._events_per_source, warps)
         return Work(
             _on_card(chunks_of(stretch.populations, stretch.regulations, ~trains)),
-            _on_card(tasks_of(compiled.projections, compiled.deliveries, self.backend._events_per_source, warps)),
+            _on_card(tasks),
+            _on_card(rounds_of(compiled.projections, compiled.deliveries, tasks)),
             _on_card(given.astype(np.int32)),
         )
 
@@ -268,7 +270,8 @@ class _Execution:
                 do(PhaseNumber.RECORD)
             for rule in np.flatnonzero(plastic[:, Plastic.ELIGIBILITY] >= 0):
                 do(PhaseNumber.LEARN + LearningPhase.SETTLE_DELIVERED, int(rule))
-            do(PhaseNumber.DELIVER)
+            for round_ in range(arguments[3].rounds.shape[0] - 1):
+                do(PhaseNumber.DELIVER, round_)
             if self.recorded:
                 do(PhaseNumber.COMMIT)
             for rule, row in enumerate(plastic):

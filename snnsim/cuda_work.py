@@ -8,7 +8,7 @@ from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import RegulationColumn as Reg
 from snnsim_kernels.registry import DeliveryKind
 
-__all__ = ["chunks_of", "tasks_of"]
+__all__ = ["chunks_of", "rounds_of", "tasks_of"]
 
 
 def chunks_of(
@@ -24,6 +24,28 @@ def chunks_of(
         part[:, ChunkColumn.COMPETES] = int(p) in competing
         parts.append(part)
     return np.concatenate(parts)
+
+
+def rounds_of(
+    projections: NDArray[np.int64], deliveries: list[DeliveryKind], tasks: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return the first task of each round of deliveries, and the one after the last.
+
+    Additions may come in any order, and so may maxima (pooling), but not one among the other onto the same states: there, a
+    projection has to wait for those before it.
+    """
+    first, starts = 0, []
+    for c, row in enumerate(projections):
+        pools = deliveries[row[Proj.KIND]].connectivity == "pooling"
+        low, high = row[Proj.TARGET_STATE], row[Proj.TARGET_STATE] + row[Proj.TARGET_SIZE]
+        for other in projections[first:c]:
+            differs = pools != (deliveries[other[Proj.KIND]].connectivity == "pooling")
+            if differs and other[Proj.TARGET_STATE] < high and low < other[Proj.TARGET_STATE] + other[Proj.TARGET_SIZE]:
+                first = c
+                starts.append(c)
+                break
+    found = np.searchsorted(tasks[:, TaskColumn.PROJECTION], starts)
+    return np.array([0, *found, len(tasks)], np.int32)
 
 
 def tasks_of(

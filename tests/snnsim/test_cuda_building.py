@@ -1,7 +1,5 @@
 """Synapses built in the memory of a card are those of the CPU: on a card where there is one, else in Numba's CUDA simulator."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import cuda_building_cases
 import numpy as np
 import pytest
 from cuda_building_cases import ARRAYS, CASES, arrays_of, assert_equal, built, join
+from cuda_process import result_of, start
 from numba import config
 
 from snnsim import (
@@ -33,23 +32,12 @@ import {module}
 """
 
 
-def simulated(*arguments: str) -> None:
-    """Run a program in the simulator, which has to be chosen before Numba is imported."""
-    tests = str(Path(cuda_building_cases.__file__).parent)
-    path = os.pathsep.join([tests, str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
-    environment = os.environ | {"NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": path}
-    done = subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment, check=False, timeout=600
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
-
-
 def here_or_simulated(module: str, function: str, *arguments: str) -> None:
     """Call a function on the card, or in the simulator."""
     if IN_PROCESS:
         getattr(sys.modules[module], function)(*arguments)
     else:
-        simulated("-c", SCRIPT.format(module=module, function=function), *arguments)
+        result_of(start("-c", SCRIPT.format(module=module, function=function), *arguments), 600.0)
 
 
 @pytest.fixture(scope="module")

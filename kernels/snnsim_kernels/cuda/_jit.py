@@ -43,6 +43,8 @@ def exact_rounding() -> Iterator[None]:
 
 def device(function: Callable[..., Any]) -> Any:
     """Return a function that kernels call."""
+    if SIMULATED and "cuda" not in function.__code__.co_names:
+        return function  # there each call through the decorator costs as much as twenty
     return cuda.jit(device=True)(function)
 
 

@@ -46,6 +46,8 @@ class Work(NamedTuple):
     """(chunks, ChunkColumn.COUNT), int32."""
     tasks: Any
     """(tasks, TaskColumn.COUNT), int32."""
+    rounds: Any
+    """The first task of each round of deliveries, and the one after the last, int32: all wait between one round and the next."""
     trains: Any
     """Rows of the populations that are given spike trains, int32."""
 

@@ -165,8 +165,11 @@ def _advance(phase: Any, learn: Any, regulated: bool, barrier: Any) -> Any:
                 record(tables, arrays, learning, copy, clock, step, rank, size)
                 barrier()
             settle_delivered(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
-            logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
-            barrier()
+            r = 0
+            while r < work.rounds.shape[0] - 1:
+                logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, r, logged, rank, size)
+                r += 1
+                barrier()
             learn_all(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
             if regulated:
                 r = 0
@@ -290,7 +293,7 @@ def _grid(phase: Any, learn: Any, regulated: bool) -> Any:
 
 
 class PhaseNumber(IntEnum):
-    """What the kernel ``phase`` is to do; the normalisation of weights takes the number of a rule."""
+    """What the kernel ``phase`` is to do; deliveries take the number of a round, competition and normalisation that of a rule."""
 
     START = 0
     VISIT = 1  # end the step before, if there is one, and begin this one
@@ -342,7 +345,7 @@ def _single(phase: Any, learn: Any) -> Any:
             record(tables, arrays, learning, copy, clock, step, rank, size)
         elif which == deliver_:
             logged = np.int64(run.logged[number])
-            deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, logged, rank, size)
+            deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, rule, logged, rank, size)
         elif which == commit:
             if rank == 0:
                 p = 0

@@ -3,7 +3,7 @@
     visit      end the step before (Poisson input, reset, homeostasis), then update and list the spikes
     compete    where winners take all: keep the winners' spikes (one phase per rule), then list them
     record     write out state variables
-    deliver    add weights to the targets, count, log spikes
+    deliver    add weights to the targets, count, log spikes (in rounds, where the order of projections matters)
     learn      let plastic weights learn from what reaches them (see ``plasticity``: several phases each)
     normalise  weights, where it is due (up to three phases per rule)
 
@@ -60,7 +60,8 @@ class Phases(NamedTuple):
 
     ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit``
     takes more in front: whether the step before is to be ended, whether this one is to be begun, and the bin of counters of the one
-    before. ``deliver`` takes this step's bin and the number of rows of the log in use before the step, and returns that after it.
+    before. ``deliver`` takes this step's bin, ``side``, the number of the round and that of the rows of the log in use, which it
+    returns, too: the first round counts and logs spikes.
     """
 
     visit: Any
@@ -283,14 +284,15 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
     deliver_task = propagation.deliver(kinds, precision)
 
     def deliver(
-        tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any, logged: Any,
-        rank: Any, size: Any,
+        tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any,
+        round_: Any, logged: Any, rank: Any, size: Any,
     ) -> Any:  # fmt: skip
-        _settled(tables, copy, step, bin_, side, rank, size)
-        logged = _logged(tables, copy, clock, step, side, logged, rank, size)
+        if round_ == 0:
+            _settled(tables, copy, step, bin_, side, rank, size)
+            logged = _logged(tables, copy, clock, step, side, logged, rank, size)
         n_populations, lane = tables.populations.shape[0], rank & (LANES - 1)
-        task = rank >> SHIFT
-        while task < work.tasks.shape[0]:
+        task, last = work.rounds[round_] + (rank >> SHIFT), work.rounds[round_ + 1]
+        while task < last:
             c, k = np.int64(work.tasks[task, _K_PROJECTION]), np.int64(work.tasks[task, _K_DELAY])
             row = tables.projections[c]
             p = row[_SOURCE]
