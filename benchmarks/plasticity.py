@@ -3,9 +3,9 @@
     python benchmarks/plasticity.py [--case stdp-5000] [--repeats 5] [--core 0] [--json FILE]
 
 One second of biological time, all spikes recorded in memory, one thread, time step 0.1 ms; each simulator in a process of its own,
-in turn, on the same core. Times are CPU seconds: of the whole call of ``run`` in snnsim, of its loop alone in Brian2, which
-reports no other time. Figures are medians. Each repeat has a seed of its own; a first run, which compiles, is not counted.
-The programs are in ``benchmarks/peers``.
+in turn, on the same core. Times are CPU seconds: of the whole call of ``run`` in snnsim, of its loop alone in Brian2, which reports
+no other time. Figures are medians. Each repeat has a seed of its own, the same for all; a first run, which compiles, does not
+count. The programs are in ``benchmarks/peers``.
 
 Brian2 runs the rule as its documentation writes it, with both traces in the synapses, and with those of the post trains in the
 neurons, which is faster. A ratio is the CPU time over that of the faster one in the same repeat. It counts only where the activity
