@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test check lint format weights clean
+.PHONY: demo test check lint format weights gpu clean
 
 demo: $(VENV)/.demo  ## install and run the main job: figure, table and report under $(OUT)
 	$(BIN)/snnsim mnist --out $(OUT)
@@ -26,6 +26,10 @@ format: $(VENV)/.dev
 weights: $(VENV)/.dev  ## train all shipped weights anew (about 20 minutes)
 	$(BIN)/snnsim train --dataset mnist --jobs 1 --out snnsim/weights/mnist
 	$(BIN)/snnsim train --dataset digits --jobs 1 --out snnsim/weights/digits
+
+# A machine with a card is often lent for minutes and offline: plain python3, with NumPy, Numba, numba-cuda, pytest and hypothesis.
+gpu:  ## GPU tests and benchmarks, under 8 minutes; GPU="--backend cpu --quick" rehearses them without a card
+	PYTHONPATH="$(CURDIR):$(CURDIR)/kernels:$(CURDIR)/models:$(CURDIR)/benchmarks$${PYTHONPATH:+:$$PYTHONPATH}" $(PYTHON) -m gpu $(GPU)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 14) else \

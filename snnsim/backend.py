@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels.layout import Counters, State, Trains
+from snnsim_kernels.plasticity_layout import Learning
 from snnsim_kernels.registry import NeuronKind
 
 __all__ = ["Backend", "Stretch"]
@@ -21,7 +22,9 @@ class Stretch:
     kinds : the kernels that the population table points to
     populations, recorders, timed_inputs : tables as in ``snnsim_kernels.layout``, for this run
     picked, schedule, timed_values : what these point into
-    weights : those of the projections now, changed in place where a rule changes them; None while they are the compiled network's
+    weights : those of the projections now, changed in place where they learn; None while they are the compiled network's
+    learning : with what they learn; no rows where they do not
+    constants, regulations : of the network, or what they are while it is frozen
     per_bin : steps in a bin of the counters
     traces : recorded values (copies, values), filled
     seed, first_sample : of the random numbers
@@ -38,6 +41,9 @@ class Stretch:
     schedule: NDArray[np.int32]
     timed_values: NDArray[Any]
     weights: NDArray[Any] | None
+    learning: Learning
+    constants: NDArray[Any]
+    regulations: NDArray[np.int64]
     trains: Trains
     per_bin: int
     counters: Counters

@@ -17,9 +17,10 @@ from snnsim_kernels.scaling import CYCLE
 from snnsim_models import FOREVER, ExponentialCurrent
 
 from ._errors import NetworkError
-from ._memory import CACHE_LINE, aligned
+from ._memory import CACHE_LINE, aligned, require_memory
 from .network import Network, Population, Projection, Stimulus, snapshot_of
 from .placement import Placed, Placer, place_on_host, plan_of
+from .plasticity import CompiledPlasticity, compile_plasticity, plasticity_bytes
 from .regulation import Homeostasis, Normalisation, WinnerTakeAll
 
 __all__ = ["CompiledNetwork", "compile_network"]
@@ -70,6 +71,7 @@ class CompiledNetwork:
     """For each state row that is kept scaled, by its offset, where its factors stand in the constants."""
     neuron_kinds: list[NeuronKind]
     deliveries: list[DeliveryKind]
+    plasticity: CompiledPlasticity
 
     @property
     def n_neurons(self) -> int:
@@ -79,7 +81,7 @@ class CompiledNetwork:
     @property
     def changes_weights(self) -> bool:
         """Whether a run changes weights."""
-        return bool((self.regulations[:, Reg.KIND] == Reg.NORMALISATION).any())
+        return len(self.plasticity) > 0 or bool((self.regulations[:, Reg.KIND] == Reg.NORMALISATION).any())
 
     @property
     def pointers(self) -> NDArray[np.int64]:
@@ -205,7 +207,8 @@ def compile_network(
     projections = np.zeros((len(network.projections), Proj.COUNT), dtype=np.int64)
     normalised = {id(regulated) for regulated, rule in network.regulations if isinstance(rule, Normalisation)}
     plans = [
-        plan_of(projection, network.dt, own_weights=id(projection) in normalised) for projection in network.projections
+        plan_of(projection, network.dt, own_weights=id(projection) in normalised or projection.plasticity is not None)
+        for projection in network.projections
     ]
     for row, projection, plan in zip(projections, network.projections, plans, strict=True):
         source, target = projection.source, projection.target
@@ -223,9 +226,17 @@ def compile_network(
             deliveries.append(kind)
         row[Proj.KIND] = deliveries.index(kind)
     placed = place(plans, [projection.name for projection in network.projections], projections, real, memory)
-    for row, plan in zip(projections, plans, strict=True):
+    for row, projection, plan in zip(projections, network.projections, plans, strict=True):
         sender = populations[row[Proj.SOURCE]]
-        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], plan.extent.delays.max() + 1)
+        longest = plan.extent.delays.max() + 1
+        sender[Pop.SLOTS] = max(sender[Pop.SLOTS], longest)
+        if projection.plasticity is not None and projection.delay_side == "dendritic":
+            receiver = populations[row[Proj.TARGET]]
+            receiver[Pop.SLOTS] = max(receiver[Pop.SLOTS], longest)
+    n_weights, per_weight = [plan.extent.n_weights for plan in plans], np.dtype(real).itemsize
+    learning = (plasticity_bytes(p, n, per_weight) for p, n in zip(network.projections, n_weights, strict=True))
+    left = None if memory is None else memory - placed.nbytes
+    require_memory("the network's plasticity", {"indices and eligibilities": sum(learning)}, left)
 
     stimuli = np.zeros((len(network.stimuli), Stim.COUNT), dtype=np.int64)
     for number, (row, stimulus) in enumerate(zip(stimuli, network.stimuli, strict=True)):
@@ -254,7 +265,7 @@ def compile_network(
         initial=states.array(),
         constants=constants.array(),
         placed=placed,
-        n_weights=[plan.extent.n_weights for plan in plans],
+        n_weights=n_weights,
         thresholds=thresholds.array(),
         stimulus_weights=np.array([stimulus.weight for stimulus in network.stimuli], real),
         regulations=regulations,
@@ -265,6 +276,7 @@ def compile_network(
         factors=factors,
         neuron_kinds=neuron_kinds,
         deliveries=deliveries,
+        plasticity=compile_plasticity(network, projections, deliveries, placed, n_weights, precision),
     )
 
 

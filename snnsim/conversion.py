@@ -153,13 +153,14 @@ class SpikingTwin:
         seed: int = 0,
         first_sample: int = 0,
         threads: int | None = None,
+        backend: str = "auto",
         batch: int = 500,
         progress: Callable[[int], None] | None = None,
     ) -> Responses:
         """Simulate every sample from rest and return the responses.
 
         pixels : (n, n_in) in [0, 1]; seed and first_sample choose the random numbers (Poisson code only)
-        batch : copies of the network at a time; neither it nor ``threads`` changes a result
+        batch : copies of the network at a time; neither it, ``threads`` nor ``backend`` changes a result
         progress : called with the number of samples just finished
         """
         batch = whole_number("batch", batch, 1, None, SimulationError)
@@ -171,7 +172,9 @@ class SpikingTwin:
         for start in range(0, len(values), batch):
             part = values[start : start + batch]
             if simulator is None or simulator.copies != len(part):
-                simulator = Simulator(self.network, copies=len(part), precision=self.precision, threads=threads)
+                simulator = Simulator(
+                    self.network, copies=len(part), precision=self.precision, backend=backend, threads=threads
+                )
             simulator.reset(first_sample=first_sample + start, seed=seed)
             result = simulator.run(self.n_steps * _DT, inputs={"pixels": part}, record={"output": ["v"]})
             counted = result.operations

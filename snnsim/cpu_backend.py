@@ -13,6 +13,7 @@ from snnsim_kernels import registry
 from snnsim_kernels.kernel_set import kernel_set
 from snnsim_kernels.layout import Arrays, Counters, Scratch, State, Tables
 from snnsim_kernels.layout import PopulationColumn as Pop
+from snnsim_kernels.plasticity_registry import learning_kernel
 from snnsim_kernels.registry import NeuronKind
 from snnsim_kernels.team import ABANDONED, BARRIER_SIZE
 
@@ -34,6 +35,9 @@ _NEURONS_PER_WORKER = 16_384
 
 _SPARE = [registry.DeliveryKind("dense", False)]
 """What fills the delivery kernels of a network without projections."""
+
+_NO_RULE = [None]
+"""What fills the learning kernels of a network without plasticity."""
 
 _SHARE = 64
 """Neurons are shared out in multiples of this: a cache line of flags, and of random words."""
@@ -61,6 +65,7 @@ class CpuBackend(Backend):
                 [registry.update_kernel(kind, precision) for kind in kinds],
                 [registry.reset_kernel(kind, precision) for kind in kinds],
                 [registry.delivery_kernel(kind, precision) for kind in self.compiled.deliveries or _SPARE],
+                [learning_kernel(kind, precision) for kind in self.compiled.plasticity.kinds or _NO_RULE],
                 registry.single_kernels(precision, len(self.compiled.stimuli) > 0, len(self.compiled.regulations) > 0),
             )
         return self._kernel_sets[kinds]
@@ -82,15 +87,15 @@ class CpuBackend(Backend):
         compiled = self.compiled
         tables = Tables(
             stretch.populations, compiled.projections, compiled.stimuli, stretch.recorders, stretch.timed_inputs,
-            compiled.regulations,
+            stretch.regulations,
         )  # fmt: skip
         weights = compiled.weights if stretch.weights is None else stretch.weights
         arrays = Arrays(
-            compiled.constants, compiled.pointers, compiled.targets, compiled.narrow_targets, weights, compiled.delays,
+            stretch.constants, compiled.pointers, compiled.targets, compiled.narrow_targets, weights, compiled.delays,
             compiled.thresholds, stretch.picked, compiled.stimulus_weights, compiled.regulation_values,
             stretch.schedule, stretch.timed_values,
         )  # fmt: skip
-        return self._kernels(stretch.kinds), tables, arrays
+        return self._kernels(stretch.kinds), tables, arrays, stretch.learning
 
     def _side_by_side(self, stretch: Stretch) -> NDArray[np.int32]:
         """Share out the copies among threads."""

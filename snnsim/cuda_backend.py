@@ -4,6 +4,7 @@ The state of a run is copied to the card and back; synapses stay there from the 
 """
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,13 @@ from numba import cuda
 from numpy.typing import NDArray
 from snnsim_kernels.cuda.layout import LANES, Run, Work
 from snnsim_kernels.cuda.loop import Kernels, PhaseNumber, kernels, shared_bytes
+from snnsim_kernels.cuda.plasticity import LearningPhase
 from snnsim_kernels.layout import Arrays, Counters, State, Tables, Trains
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import RegulationColumn as Reg
+from snnsim_kernels.plasticity_layout import LearningState
+from snnsim_kernels.plasticity_layout import PlasticityColumn as Plastic
 from snnsim_models import SpikeArray
 
 from ._memory import require_memory
@@ -50,8 +54,7 @@ class CudaBackend(Backend):
         self.compiled, self.device = compiled, device
         self._fixed = {
             name: _on_card(getattr(compiled, name))
-            for name in ("projections", "stimuli", "regulations", "constants", "thresholds", "stimulus_weights",
-                         "regulation_values", "delays")
+            for name in ("projections", "stimuli", "thresholds", "stimulus_weights", "regulation_values", "delays")
         }  # fmt: skip
         self._synapses = on_card(compiled.placed)
         self._events_per_source = _events_per_source(compiled)
@@ -68,7 +71,13 @@ class _Execution:
         compiled, self.backend, self.stretch = backend.compiled, backend, stretch
         self.copies = len(stretch.state.values)
         self.device = backend.device
-        self.kernels: Kernels = kernels(stretch.kinds, compiled.deliveries, compiled.precision)
+        self.kernels: Kernels = kernels(
+            stretch.kinds,
+            compiled.deliveries,
+            compiled.plasticity.kinds,
+            len(stretch.regulations) > 0,
+            compiled.precision,
+        )
         populations = stretch.populations
         itemsize = stretch.state.values.itemsize
         self.shared = shared_bytes(compiled.initial.size, compiled.n_neurons, len(populations), itemsize)
@@ -90,13 +99,17 @@ class _Execution:
             synapses = synapses._replace(weights=_on_card(weights))
         tables = Tables(
             _on_card(stretch.populations), fixed["projections"], fixed["stimuli"], _on_card(stretch.recorders),
-            _on_card(stretch.timed_inputs), fixed["regulations"],
+            _on_card(stretch.timed_inputs), _on_card(stretch.regulations),
         )  # fmt: skip
         arrays = Arrays(
-            fixed["constants"], *synapses, fixed["delays"],
+            _on_card(stretch.constants), *synapses, fixed["delays"],
             fixed["thresholds"], _on_card(stretch.picked), fixed["stimulus_weights"], fixed["regulation_values"],
             _on_card(stretch.schedule), _on_card(stretch.timed_values),
         )  # fmt: skip
+        learning = stretch.learning._replace(
+            **{name: _on_card(array) for name, array in stretch.learning._asdict().items() if name != "state"},
+            state=LearningState(*(_on_card(array) for array in stretch.learning.state)),
+        )
         state = State(*(_on_card(array) for array in stretch.state))
         counters = Counters(*(_on_card(array) for array in stretch.counters))
         trains = Trains(*(_on_card(array) for array in stretch.trains))
@@ -110,13 +123,18 @@ class _Execution:
             _on_card(np.zeros(4 * len(stretch.populations), np.int32)),
             _on_card(np.zeros(self._widest_normalised(), stretch.state.values.dtype)),
         )
-        arguments = (tables, arrays, None, state, trains, counters, run, np.uint64(stretch.seed), stretch.first_sample)
+        arguments = (
+            tables, arrays, learning, None, state, trains, counters, run, np.uint64(stretch.seed), stretch.first_sample
+        )  # fmt: skip
         log = self._by_block(arguments) if self.by_block else self._by_grid(arguments)
         for own, card in zip(stretch.state, state, strict=True):
             card.copy_to_host(own)
         for own, card in zip(stretch.counters, counters, strict=True):
             card.copy_to_host(own)
         traces.copy_to_host(stretch.traces)
+        for own, card in zip(stretch.learning.state, learning.state, strict=True):
+            card.copy_to_host(own)
+        learning.counts.copy_to_host(stretch.learning.counts)
         if weights is not None and compiled.changes_weights:
             synapses.weights.copy_to_host(weights)
         _sort_lists(stretch.populations, stretch.state)
@@ -150,7 +168,7 @@ class _Execution:
         given = np.flatnonzero(trains & (stretch.populations[:, Pop.TRAIN] >= 0))
         tasks = tasks_of(compiled.projections, compiled.deliveries, self.backend._events_per_source, warps)
         return Work(
-            _on_card(chunks_of(stretch.populations, compiled.regulations, ~trains)),
+            _on_card(chunks_of(stretch.populations, stretch.regulations, ~trains)),
             _on_card(tasks),
             _on_card(rounds_of(compiled.projections, compiled.deliveries, tasks)),
             _on_card(given.astype(np.int32)),
@@ -161,21 +179,21 @@ class _Execution:
         stretch, threads = self.stretch, self.device.block_threads
         kernel = self.kernels.staged if self.staged else self.kernels.block
         shared = self.shared if self.staged else shared_bytes(0, 0, len(stretch.populations), 4)
-        arguments = (*arguments[:2], self._work(threads // LANES), *arguments[3:])
+        arguments = (*arguments[:3], self._work(threads // LANES), *arguments[4:])
 
         def launch(until: int) -> None:
             kernel[self.copies, threads, 0, shared](*arguments, stretch.first, stretch.per_bin, until)
 
-        return self._rounds(arguments[6], range(self.copies), launch)
+        return self._rounds(arguments[7], range(self.copies), launch)
 
     def _by_grid(self, arguments: tuple[Any, ...]) -> NDArray[np.int32]:
         """Give each copy the whole card, one after the other."""
         stretch = self.stretch
         fixed = (stretch.first, stretch.per_bin)
         logs = [np.zeros((0, 3), np.int32)]
-        probe = (*arguments[:2], self._work(1), *arguments[3:], *fixed, stretch.last, 0)
+        probe = (*arguments[:3], self._work(1), *arguments[4:], *fixed, stretch.last, 0)
         blocks, threads, waits = self._grid(probe)
-        arguments = (*arguments[:2], self._work(blocks * threads // LANES), *arguments[3:])
+        arguments = (*arguments[:3], self._work(blocks * threads // LANES), *arguments[4:])
         for number in range(self.copies):
 
             def launch(until: int, number: int = number) -> None:
@@ -184,7 +202,7 @@ class _Execution:
                 else:
                     self._phase_by_phase(arguments, number, until, blocks, threads)
 
-            logs.append(self._rounds(arguments[6], [number], launch))
+            logs.append(self._rounds(arguments[7], [number], launch))
         return np.concatenate(logs)
 
     def _grid(self, arguments: tuple[Any, ...]) -> tuple[int, int, bool]:
@@ -228,13 +246,13 @@ class _Execution:
 
     def _phase_by_phase(self, arguments: tuple[Any, ...], number: int, until: int, blocks: int, threads: int) -> None:
         """Run a copy with a launch per phase, on a card whose blocks cannot wait for each other."""
-        stretch, compiled, run = self.stretch, self.backend.compiled, arguments[6]
-        rules = compiled.regulations
+        stretch, run = self.stretch, arguments[7]
+        rules, plastic = stretch.regulations, stretch.learning.rules
         competing = np.flatnonzero(rules[:, Reg.KIND] == Reg.WINNER_TAKE_ALL)
         normalising = np.flatnonzero(rules[:, Reg.KIND] == Reg.NORMALISATION)
         step, side, begun = int(run.steps.copy_to_host()[number]), 0, False
 
-        def do(phase: PhaseNumber, rule: int = 0) -> None:
+        def do(phase: int, rule: int = 0) -> None:
             self.kernels.phase[blocks, threads](
                 int(phase), rule, *arguments, stretch.first, stretch.per_bin, number, step, side, begun
             )
@@ -250,10 +268,15 @@ class _Execution:
                 do(PhaseNumber.LIST_WINNERS)
             if len(stretch.recorders):
                 do(PhaseNumber.RECORD)
-            for round_ in range(arguments[2].rounds.shape[0] - 1):
+            for rule in np.flatnonzero(plastic[:, Plastic.ELIGIBILITY] >= 0):
+                do(PhaseNumber.LEARN + LearningPhase.SETTLE_DELIVERED, int(rule))
+            for round_ in range(arguments[3].rounds.shape[0] - 1):
                 do(PhaseNumber.DELIVER, round_)
             if self.recorded:
                 do(PhaseNumber.COMMIT)
+            for rule, row in enumerate(plastic):
+                for learning_phase in self._learning_phases(row, step):
+                    do(PhaseNumber.LEARN + learning_phase, rule)
             for rule in normalising:
                 if (step + 1) % rules[rule, Reg.EVERY] == 0:
                     if rules[rule, Reg.DENSE]:
@@ -266,6 +289,17 @@ class _Execution:
         steps = run.steps.copy_to_host()
         steps[number] = step
         run.steps.copy_to_device(steps)
+
+    def _learning_phases(self, row: NDArray[np.int64], step: int) -> Iterator[LearningPhase]:
+        """Yield the phases in which a plastic projection learns from a step, as far as the host knows."""
+        which, settle = row[Plastic.WHICH], row[Plastic.SETTLE]
+        impulse = which >= 0 and self.stretch.learning.schedule[which + step - self.stretch.first] >= 0
+        due = settle > 0 and (step + 1) % settle == 0
+        for phase in LearningPhase:
+            if phase == LearningPhase.SETTLE_DELIVERED:
+                continue
+            if (phase != LearningPhase.SIGNAL or impulse) and (phase != LearningPhase.SETTLE_ALL or due):
+                yield phase
 
 
 def _on_card(array: NDArray[Any]) -> Any:

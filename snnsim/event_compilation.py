@@ -91,6 +91,12 @@ def compile_events(network: Network) -> CompiledEvents:
         raise NetworkError(
             f"the event method cannot run {type(rule).__name__}: it knows no rules at the level of populations"
         )
+    for projection in network.projections:
+        if projection.plasticity is not None:
+            raise NetworkError(
+                f"the event method cannot run projection {projection.name}: it knows no plasticity, such as "
+                f"{type(projection.plasticity).__name__}"
+            )
     most = max(len(_taus(population)) for population in network.populations.values())
     rows: list[list[int]] = []
     parameters: list[NDArray[np.float64]] = []

@@ -27,6 +27,7 @@ from snnsim_kernels.event_layout import EventState, RowColumn
 from snnsim_kernels.event_loop import Place, SpikeLog
 from snnsim_kernels.event_neuron import COINCIDENCE
 from snnsim_kernels.event_queue import FREE, HEAP, USED
+from snnsim_kernels.plasticity_layout import Updates
 from snnsim_models import IF, LIF, SpikeArray
 
 from ._checks import steps_of, whole_number
@@ -390,4 +391,7 @@ class EventSimulator:
             projections=tuple(projection.name for projection in self.network.projections),
             populations=tuple(population.name for population in populations),
             sizes=tuple(population.size for population in populations),
+            plasticity_updates=np.zeros_like(acs),
+            updated=np.zeros((*acs.shape, 0, Updates.COUNT), np.int64),
+            plastic=(),
         )

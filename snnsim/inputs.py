@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from snnsim_kernels import registry
 from snnsim_kernels.layout import PopulationColumn as Pop
+from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import TimedInputColumn as Timed
 from snnsim_kernels.layout import Trains
+from snnsim_kernels.plasticity_layout import PlasticityColumn as Plastic
 from snnsim_models import SpikeArray
 
 from ._checks import positive_time, real_array
 from ._errors import SimulationError
 from .compilation import CompiledNetwork
 from .network import Population
+from .plasticity import Modulation
 from .spikes import SpikeTrain
 
-__all__ = ["Inputs", "PreparedInputs", "TimedInput", "check_train", "fitting", "prepare_inputs"]
+__all__ = ["Inputs", "PreparedInputs", "TimedInput", "check_train", "fitting", "prepare_inputs", "prepare_modulators"]
 
 
 class TimedInput:
@@ -103,7 +106,7 @@ def prepare_inputs(
             line[Timed.PER_COPY] = len(value.times) * population.size if value.values.ndim == 3 else 0
             line[Timed.PER_NEURON] = int(value.values.ndim > 1)
             timed.append(line)
-            schedules.append(_schedule(name, value, dt, steps))
+            schedules.append(_schedule(f"inputs: the times for population {name!r}", value, dt, steps))
             array = fitting(name, value.values, population.size, copies, real, timed=True)
             rows_of_values.append(array.ravel().astype(real))
             n_values += array.size
@@ -117,6 +120,43 @@ def prepare_inputs(
         np.concatenate(schedules),
         np.concatenate(rows_of_values),
     )
+
+
+def prepare_modulators(compiled: CompiledNetwork, given: Mapping[str, TimedInput], steps: int) -> Modulation:
+    """Check the modulators of a run, by the names of projections, and put them into arrays.
+
+    Raises SimulationError where there is no such projection, its rule takes no modulator, or the values do not fit.
+    """
+    plastic = compiled.plasticity
+    if not given:
+        return plastic.nothing
+    rules, real = plastic.rules.copy(), registry.PRECISIONS[compiled.precision]
+    schedules, values, n_values = [np.zeros(0, np.int32)], [np.zeros(0, real)], 0
+    for name, value in given.items():
+        takes = [p for p, model in zip(plastic.names, plastic.models, strict=True) if model.MODULATOR is not None]
+        if name not in takes:
+            raise SimulationError(
+                f"modulators: no projection {name!r} whose plasticity takes one, only {', '.join(takes) or 'none'}"
+            )
+        if not isinstance(value, TimedInput):
+            raise SimulationError(f"modulators: projection {name!r} takes a TimedInput, got {type(value).__name__}")
+        number = plastic.names.index(name)
+        row, model = rules[number], plastic.models[number]
+        width = (
+            int(plastic.projections[row[Plastic.PROJECTION], Proj.TARGET_SIZE]) if model.MODULATOR == "teaching" else 1
+        )
+        shape = value.values.shape
+        if not (len(shape) == 1 or (len(shape) == 2 and model.MODULATOR == "teaching" and shape[1] == width)):
+            wanted = f"(rows,) or (rows, {width})" if model.MODULATOR == "teaching" else "(rows,)"
+            raise SimulationError(f"modulators: projection {name!r} takes values of shape {wanted}, got {shape}")
+        if np.abs(value.values).max(initial=0) > np.finfo(real).max:
+            raise SimulationError(f"modulators: the values for projection {name!r} exceed {np.dtype(real).name}")
+        row[Plastic.WHICH], row[Plastic.SIGNALS] = (len(schedules) - 1) * steps, n_values
+        row[Plastic.SIGNAL_WIDTH] = 1 if len(shape) == 1 else width
+        schedules.append(_schedule(f"modulators: the times for projection {name!r}", value, compiled.network.dt, steps))
+        values.append(value.values.ravel().astype(real))
+        n_values += value.values.size
+    return Modulation(rules, np.concatenate(schedules), np.concatenate(values))
 
 
 def fitting(
@@ -137,11 +177,11 @@ def fitting(
     return array
 
 
-def _schedule(name: str, value: TimedInput, dt: float, steps: int) -> NDArray[np.int32]:
+def _schedule(what: str, value: TimedInput, dt: float, steps: int) -> NDArray[np.int32]:
     """Return for each step of the run the number of the row that it sets, or -1."""
     at = value.times / dt
     if np.any(np.abs(at - np.rint(at)) > 1e-6):
-        raise SimulationError(f"inputs: the times for population {name!r} must be multiples of dt = {dt:g} ms")
+        raise SimulationError(f"{what} must be multiples of dt = {dt:g} ms")
     at = np.rint(at).astype(np.int64)
     schedule = np.full(steps, -1, np.int32)
     within = at < steps

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from snnsim_models import Model
+from snnsim_models import Model, Plasticity
 
 from ._checks import positive_time, real_number, steps_of, whole_number
 from ._errors import NetworkError
@@ -74,6 +74,8 @@ class Projection:
     """What joins them, or how: a rule's synapses are drawn when they are asked for."""
     receptor: str
     delay: float
+    plasticity: Plasticity | None = None
+    delay_side: str = "axonal"
 
     @cached_property
     def connection(self) -> Connection:
@@ -169,6 +171,8 @@ class Network:
         weight: Any = None,
         delay: Any = 0.0,
         receptor: str | None = None,
+        plasticity: Plasticity | None = None,
+        delay_side: str = "axonal",
     ) -> Projection:
         """Join ``source`` to ``target`` and return the projection.
 
@@ -177,9 +181,15 @@ class Network:
         weight : with a rule: one value, a distribution, or one value per synapse, in the unit of the receptor
         delay : ms, at least 0, a multiple of dt; with a rule also a distribution (rounded to steps) or one value per synapse
         receptor : one of the target model's; its first by default
+        plasticity : a rule such as ``PairSTDP()`` by which the weights learn: of dense or sparse weights of spikes, which must lie
+            within its bounds
+        delay_side : where a plastic synapse has its delay. "axonal": a spike of the source reaches it after the delay, one of the
+            target at once. "dendritic": a spike of the source reaches it at once, one of the target after the delay, and what the
+            synapse then weighs reaches the target. Without plasticity the two are the same.
 
-        A spike of step t acts on the target's update in the step after t + delay. Raises NetworkError where sizes disagree, a
-        delay is not on the grid, or the receptor is unknown.
+        A spike of step t acts on the target's update in the step after t + delay. A plastic synapse delivers its weight first and
+        learns afterwards. Raises NetworkError where sizes disagree, a delay is not on the grid, the receptor is unknown, or such
+        a connection cannot learn.
         """
         source, target = self._own(source), self._own(target)
         name = self._new_name(f"{source.population.name}->{target.population.name}")
@@ -217,7 +227,11 @@ class Network:
         if graded and isinstance(made, OrPooling):
             raise NetworkError(f"projection {name}: OrPooling takes spikes, the source is graded")
         self._check_delay(name, made, delay, graded)
-        projection = Projection(name, source, target, made, receptor, float(delay))
+        if delay_side not in ("axonal", "dendritic"):
+            raise NetworkError(f"projection {name}: delay_side must be 'axonal' or 'dendritic', got {delay_side!r}")
+        if plasticity is not None:
+            _check_plasticity(name, plasticity, made, graded)
+        projection = Projection(name, source, target, made, receptor, float(delay), plasticity, delay_side)
         self.projections.append(projection)
         return projection
 
@@ -345,6 +359,18 @@ def snapshot_of(net: Any, taker: str) -> Network:
     if not net.populations:
         raise NetworkError("the network has no population")
     return net.snapshot()
+
+
+def _check_plasticity(name: str, rule: Any, made: Connection | Wiring, graded: bool) -> None:
+    """Raise NetworkError where a connection cannot learn by a rule."""
+    if not isinstance(rule, Plasticity):
+        raise NetworkError(f"projection {name}: plasticity must be a rule such as PairSTDP(), got {rule!r}")
+    if graded:
+        raise NetworkError(f"projection {name}: {type(rule).__name__} learns from spikes, the source is graded")
+    if not isinstance(made, Dense | Sparse | Wiring):
+        raise NetworkError(
+            f"projection {name}: {type(rule).__name__} needs dense or sparse weights, a {type(made).__name__} shares them"
+        )
 
 
 def _receptor(name: str, target: Slice, receptor: str | None) -> str:

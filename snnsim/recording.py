@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import RecorderColumn as Rec
+from snnsim_kernels.plasticity_layout import PlasticityColumn as Plastic
 from snnsim_kernels.scaling import CYCLE
 
 from ._checks import steps_of, whole_array
@@ -138,7 +139,7 @@ def prepare_recorders(
                 every = steps_of(f"record: every, of {name!r}", asked.every, network.dt, SimulationError)
             line = [0] * Rec.COUNT
             line[Rec.STATE], line[Rec.POPULATION], line[Rec.EVERY] = offset, row, every
-            line[Rec.OUT], line[Rec.INDEX] = width, -1
+            line[Rec.OUT], line[Rec.INDEX], line[Rec.RULE] = width, -1, _moving(compiled, projections.get(name), row)
             line[Rec.FACTORS] = -1
             if row >= 0 and offset in compiled.factors:  # behind the factors of arriving weights stand those of values
                 line[Rec.FACTORS] = compiled.factors[offset] + CYCLE
@@ -184,6 +185,12 @@ def _weights(compiled: CompiledNetwork, number: int, variable: str) -> tuple[int
     if variable != "weights":
         raise SimulationError(f"record: projection {projection.name!r} has no {variable!r}, only 'weights'")
     return int(compiled.projections[number, Proj.WEIGHTS]), compiled.n_weights[number], -1
+
+
+def _moving(compiled: CompiledNetwork, projection: int | None, row: int) -> int:
+    """Return the row of a plastic projection whose weights, which are to be recorded, move by themselves; else -1."""
+    number = None if row >= 0 or projection is None else compiled.plasticity.number_of(projection)
+    return -1 if number is None or compiled.plasticity.rules[number, Plastic.ELIGIBILITY] < 0 else number
 
 
 def _places(asked: Record, name: str, size: int) -> NDArray[np.int64] | None:

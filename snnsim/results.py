@@ -26,6 +26,9 @@ class Operations:
     encoder_operations : updates of encoder populations
     spikes : spikes fired, those of encoders included
     events : synaptic events per projection, then per stimulus, shape (copies, steps, projections), in the order of ``projections``
+    plasticity_updates : synapses that a rule of plasticity updated
+    updated : the same per plastic projection and by what: a spike of its source, one of its target, an impulse of its teaching
+        signal, shape (copies, steps, plastic projections, 3), in the order of ``plastic``
     fired : spikes or graded events per population, shape (copies, steps, populations), in the order of ``populations``
     """
 
@@ -40,6 +43,9 @@ class Operations:
     populations: tuple[str, ...]
     sizes: tuple[int, ...]
     """The number of neurons per population."""
+    plasticity_updates: Counts
+    updated: Counts
+    plastic: tuple[str, ...]
 
     @property
     def ops(self) -> Counts:

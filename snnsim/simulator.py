@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from snnsim_kernels.layout import Counters
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import StimulusColumn as Stim
+from snnsim_kernels.plasticity_layout import Learning, Updates
 from snnsim_kernels.registry import NeuronKind
 from snnsim_models import SpikeArray
 
@@ -18,16 +20,18 @@ from ._checks import steps_of, whole_number
 from ._errors import SimulationError
 from ._memory import require_memory
 from .backend import Backend, Stretch
+from .backend_choice import Choice, choose, default_precision
 from .brian2_backend import Brian2Backend
 from .compilation import CompiledNetwork, compile_network
 from .cpu_backend import CpuBackend
-from .inputs import Inputs, prepare_inputs
-from .network import Network, Projection
+from .freezing import frozen_constants, frozen_regulations
+from .inputs import Inputs, TimedInput, prepare_inputs, prepare_modulators
+from .network import Network, Projection, snapshot_of
 from .placement import Placer, place_on_host
 from .recording import Record, prepare_recorders
 from .results import Operations, Result
 from .state_file import load_state, save_state
-from .synapses import Synapses, changed_weights, number_of, synapses_of, weights_of
+from .synapses import Synapses, changed_weights, current_weights, number_of, settle, synapses_of
 
 __all__ = ["Simulator"]
 
@@ -37,12 +41,16 @@ class Simulator:
 
     net : the description; later changes to it do not reach the simulator
     copies : at least 1; copy c uses the random numbers of sample ``first_sample`` + c, whatever the batch
-    precision : "float32" or "float64"
-    backend : "auto", "cpu", or "brian2": the same network in Brian2, one copy in float64, from time 0
+    precision : "float32" or "float64"; by default "float32" with the backend "cuda" and "float64" with all others, "auto" included:
+        a GPU that happens to be there must not change results
+    backend : "cpu", "cuda", or "brian2": the same network in Brian2, one copy in float64, from time 0. "auto" takes a GPU where one
+        is there and the network, or the batch of copies, is large enough for it to pay (``snnsim.backend_choice``), and else the
+        CPU; ``backend`` and ``backend_reason`` tell which, and why
     threads : at least 1, by default one per core; it changes no result
+    frozen : whether learning is off from the start, see :meth:`freeze`; for more than one copy it must be where weights change
     memory : bytes that the simulator may use, by default what the machine has left when something is to be allocated
 
-    Raises NetworkError or SimulationError for values out of bounds.
+    Raises NetworkError or SimulationError for values out of bounds, and SimulationError where there is no GPU for "cuda".
     """
 
     def __init__(
@@ -50,9 +58,10 @@ class Simulator:
         net: Network,
         *,
         copies: int = 1,
-        precision: str = "float64",
+        precision: str | None = None,
         backend: str = "auto",
         threads: int | None = None,
+        frozen: bool = False,
         memory: int | None = None,
     ) -> None:
         if backend not in ("auto", "cpu", "cuda", "brian2"):
@@ -63,34 +72,74 @@ class Simulator:
             memory = whole_number("Simulator.memory", memory, 1, None, SimulationError)
         self._memory = memory
         self.copies = whole_number("Simulator.copies", copies, 1, 2**31 - 1, SimulationError)
-        self._compiled: CompiledNetwork = compile_network(net, precision, memory, _placer(backend))
-        self._backend = self._made(backend, threads)
+        precision = default_precision(backend) if precision is None else precision
+        net = snapshot_of(net, "Simulator")
+        self._choice = choose(backend, net, self.copies)
+        try:
+            self._build(net, precision, threads)
+        except SimulationError as problem:  # the card has not enough memory, say
+            if backend != "auto" or self._choice.backend != "cuda":
+                raise
+            self._choice = Choice("cpu", f"cpu: {problem}")
+            self._build(net, precision, threads)
         # None while they are those that were compiled: these may lie on a device, and stay there unless somebody asks for them.
         self._weights: NDArray[Any] | None = None
+        self._frozen = frozen
         if self._compiled.changes_weights:
-            if self.copies > 1:
-                raise SimulationError(
-                    f"Simulator.copies must be 1 where weights change, since copies share them, got {self.copies}"
-                )
+            if not frozen:
+                self._require_one_copy()
             self._weights = self._compiled.weights.copy()
+        self._learned = self._compiled.plasticity.state()
         self.reset()
 
-    def _made(self, backend: str, threads: int | None) -> Backend:
-        if backend == "brian2":
-            return Brian2Backend(self._compiled, self.copies)
-        if backend == "cuda":
+    def _build(self, net: Network, precision: str, threads: int | None) -> None:
+        """Compile the network for the backend that was chosen, and make this."""
+        chosen = self._choice.backend
+        self._compiled: CompiledNetwork = compile_network(net, precision, self._memory, _placer(chosen))
+        self._backend: Backend
+        if chosen == "brian2":
+            self._backend = Brian2Backend(self._compiled, self.copies)
+        elif chosen == "cuda":
             from .cuda_backend import CudaBackend
             from .cuda_device import Device
 
-            return CudaBackend(self._compiled, Device(self._memory))
-        return CpuBackend(self._compiled, threads)
+            self._backend = CudaBackend(self._compiled, Device(self._memory))
+        else:
+            self._backend = CpuBackend(self._compiled, threads)
+
+    def _require_one_copy(self) -> None:
+        if self._compiled.changes_weights and self.copies > 1:
+            raise SimulationError(
+                f"Simulator.copies must be 1 where weights change, since copies share them, got {self.copies}"
+            )
+
+    @property
+    def frozen(self) -> bool:
+        """Whether learning is off."""
+        return self._frozen
+
+    def freeze(self) -> None:
+        """Stop learning, and with it all homeostasis: weights, adaptive thresholds, Homeostasis and Normalisation stay as they are.
+
+        Spikes leave no traces in plastic synapses meanwhile, and modulators have no effect; earlier traces go on decaying.
+        Competition (WinnerTakeAll) goes on: it is no learning. A frozen network costs no more than one without plasticity.
+        """
+        settle(self._compiled, self._weights, self._learned)
+        self._frozen = True
+
+    def thaw(self) -> None:
+        """Resume learning. Raises SimulationError for more than one copy, where weights change."""
+        self._require_one_copy()
+        self._frozen = False
 
     def synapses(self, projection: Projection | str) -> Synapses:
         """Return sources, targets, weights and delays of a projection, given itself or its name, as they are now.
 
         Raises SimulationError where there is none such, or it shares its weights, as a convolution does.
         """
-        return synapses_of(self._compiled, self._weights, number_of(self._compiled, projection, "synapses"))
+        number = number_of(self._compiled, projection, "synapses")
+        own = current_weights(self._compiled, self._weights, number, self._learned)
+        return synapses_of(self._compiled, own, number)
 
     def weights(self, projection: Projection | str) -> NDArray[np.floating]:
         """Return the stored weights of a projection, in the order of :meth:`synapses`; one where all synapses share it.
@@ -98,7 +147,7 @@ class Simulator:
         Raises SimulationError where there is no such projection.
         """
         number = number_of(self._compiled, projection, "weights")
-        return weights_of(self._compiled, self._weights, number).copy()
+        return current_weights(self._compiled, self._weights, number, self._learned).copy()
 
     def set_weights(self, projection: Projection | str, values: ArrayLike) -> None:
         """Change the weights of a projection: as many as :meth:`weights` returns, or one value for all. ``reset`` keeps them.
@@ -108,6 +157,8 @@ class Simulator:
         """
         number = number_of(self._compiled, projection, "set_weights")
         self._weights = changed_weights(self._compiled, self._weights, number, values)
+        if (plastic := self._compiled.plasticity.number_of(number)) is not None:
+            self._compiled.plasticity.stand(plastic, self._learned)
 
     @property
     def network(self) -> Network:
@@ -120,6 +171,11 @@ class Simulator:
         return self._backend.name
 
     @property
+    def backend_reason(self) -> str:
+        """A line that says why this backend runs, such as "cpu: no CUDA device (there is no NVIDIA driver ...)"."""
+        return self._choice.reason
+
+    @property
     def step(self) -> int:
         """The number of steps simulated since the last reset."""
         return self._step
@@ -130,7 +186,8 @@ class Simulator:
         return self.step * self.network.dt
 
     def reset(self, *, first_sample: int = 0, seed: int | None = None) -> None:
-        """Put every copy back to its initial state and to time 0. Weights stay as they are now, changed ones as well.
+        """Put every copy back to its initial state and to time 0, traces included. Weights stay as they are now, changed ones as
+        well.
 
         ``first_sample`` numbers the random streams of the copies; ``seed`` replaces the network's until the next reset.
         """
@@ -143,10 +200,12 @@ class Simulator:
             "the state", {"potentials and spikes under way": self._compiled.state_bytes(self.copies)}, self._budget
         )
         self._state = self._compiled.state(self.copies)
+        settle(self._compiled, self._weights, self._learned)
+        self._learned = self._compiled.plasticity.state()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write everything that a run changes: potentials, currents, refractoriness, spikes under way, changed weights, time,
-        random streams.
+        """Write everything that a run changes: potentials, currents, refractoriness, spikes under way, changed weights, what
+        they learn with (traces, eligibilities, modulators), time, random streams.
 
         Raises SimulationError where the file cannot be written (none is left then) or a run was interrupted.
         """
@@ -154,7 +213,7 @@ class Simulator:
         if not self._backend.continues:
             raise SimulationError(f"save: the {self.backend} backend keeps no state")
         numbers = {"step": self._step, "seed": self._seed, "first_sample": self._first_sample}
-        save_state(path, self._compiled, self._state, self._weights, numbers)
+        save_state(path, self._compiled, self._state, self._weights, self._learned, numbers)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Go back to a saved state of the same network, precision and number of copies.
@@ -163,9 +222,15 @@ class Simulator:
         """
         if not self._backend.continues:
             raise SimulationError(f"load: the {self.backend} backend keeps no state")
-        self._state, self._weights, numbers = load_state(path, self._compiled, self.copies)
+        self._state, self._weights, self._learned, numbers = load_state(path, self._compiled, self.copies)
+        if self._frozen:
+            self.freeze()
         self._step, self._seed, self._first_sample = (numbers[key] for key in ("step", "seed", "first_sample"))
         self._interrupted = False
+
+    @cached_property
+    def _frozen_constants(self) -> NDArray[np.floating]:
+        return frozen_constants(self._compiled)
 
     @property
     def _budget(self) -> int | None:
@@ -183,6 +248,7 @@ class Simulator:
         *,
         inputs: Inputs | None = None,
         record: Mapping[str, str | Record | Iterable[str | Record]] | None = None,
+        modulators: Mapping[str, TimedInput] | None = None,
         count_every: float | None = None,
         progress: Callable[[float], None] | None = None,
     ) -> Result:
@@ -193,6 +259,9 @@ class Simulator:
             TimedInput: they set the state variable that the model names as its INPUT, and stay until they are set again
         record : for each population the names "spikes" and of state variables such as "v", or a Record of some neurons or of every
             few steps; for each projection (by name) "weights"
+        modulators : for each projection (by name) whose rule takes one a TimedInput: each row of its values arrives at its time, as
+            an impulse, and does not stay; a reward is one value, shape (rows,), a teaching signal also one per target, shape
+            (rows, targets)
         count_every : ms, a multiple of dt: operations are counted in bins of this width, by default one step; wider ones save
             memory in long runs
         progress : called with the fraction done, at least every 0.1 s
@@ -213,6 +282,7 @@ class Simulator:
         compiled, populations = self._compiled, self._compiled.populations.copy()
         recorders = prepare_recorders(compiled, record or {}, populations, steps)
         given = prepare_inputs(compiled, inputs or {}, populations, self.copies, first, steps)
+        modulation = prepare_modulators(compiled, modulators or {}, steps)
         bins, real = -(-steps // per_bin), registry.PRECISIONS[compiled.precision]
         n_joined = len(compiled.projections) + len(compiled.stimuli)
         require_memory(
@@ -231,6 +301,7 @@ class Simulator:
             np.zeros((self.copies, bins, n_joined), np.int64),
         )
         traces = np.zeros((self.copies, recorders.width), real)
+        learning = compiled.plasticity.learning(self._learned, modulation, bins, frozen=self._frozen)
         self._interrupted = True
         log = self._backend.advance(
             Stretch(
@@ -243,6 +314,9 @@ class Simulator:
                 schedule=given.schedule,
                 timed_values=given.timed_values,
                 weights=self._weights,
+                learning=learning,
+                constants=self._frozen_constants if self._frozen else compiled.constants,
+                regulations=frozen_regulations(compiled) if self._frozen else compiled.regulations,
                 trains=given.trains,
                 per_bin=per_bin,
                 counters=counters,
@@ -263,7 +337,7 @@ class Simulator:
             last,
             recorders.trains(compiled, log, self.copies, first, last),
             recorders.states(traces, steps),
-            self._operations(counters),
+            self._operations(counters, learning),
             recorders.every(),
             per_bin,
         )
@@ -288,7 +362,7 @@ class Simulator:
             row[Pop.RESET] = row[Pop.KIND] if kind.model.RESET is not None else -1
         return tuple(kinds)
 
-    def _operations(self, counters: Counters) -> Operations:
+    def _operations(self, counters: Counters, learning: Learning) -> Operations:
         network = self.network
         populations = list(network.populations.values())
         names = [projection.name for projection in network.projections]
@@ -300,6 +374,9 @@ class Simulator:
         )
         spiking = np.array([not population.model.GRADED for population in populations])
         updates, fired, events = counters
+        updated = np.zeros((*events.shape[:2], len(self._compiled.plasticity), Updates.COUNT), np.int64)
+        if learning.counts.size:
+            updated[0] = learning.counts
         return Operations(
             acs=events @ (~graded).astype(np.int64),
             macs=events @ graded.astype(np.int64),
@@ -311,6 +388,9 @@ class Simulator:
             projections=(*names, *(stimulus.name for stimulus in network.stimuli)),
             populations=tuple(population.name for population in populations),
             sizes=tuple(population.size for population in populations),
+            plasticity_updates=updated.sum(axis=(2, 3)),
+            updated=updated,
+            plastic=self._compiled.plasticity.names,
         )
 
 

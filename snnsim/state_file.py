@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import State
+from snnsim_kernels.plasticity_layout import LearningState
 from snnsim_models import FOREVER
 
 from ._errors import SimulationError
@@ -58,6 +59,10 @@ def _digest(compiled: CompiledNetwork) -> str:
                 digest.update(f"{value.dtype} {value.shape}".encode() + value.tobytes())
             else:
                 digest.update(repr(value).encode())
+    if len(compiled.plasticity):
+        for array in (compiled.plasticity.rules, compiled.plasticity.parameters, compiled.plasticity.rates):
+            digest.update(np.ascontiguousarray(array).data)
+        digest.update(repr([(kind.rule.__name__, kind.variant) for kind in compiled.plasticity.kinds]).encode())
     for kind in (*compiled.neuron_kinds, *compiled.deliveries):
         digest.update(repr(kind).encode())
     return digest.hexdigest()
@@ -107,22 +112,25 @@ def save_state(
     compiled: CompiledNetwork,
     state: State,
     weights: NDArray[Any] | None,
+    learned: LearningState,
     numbers: dict[str, int],
 ) -> None:
-    """Write a state, its weights if they have changed (else None), and the ``numbers`` that go with them (step, seed, sample).
+    """Write a state, its weights if they have changed (else None), what they learn with, and the ``numbers`` that go with them.
 
-    Raises SimulationError where it cannot.
+    These are step, seed and first sample. Raises SimulationError where it cannot.
     """
     arrays: dict[str, Any] = {**state._asdict(), **{key: np.uint64(value) for key, value in numbers.items()}}
     if weights is not None:
         arrays["weights"] = weights
+    if len(compiled.plasticity):
+        arrays |= learned._asdict()
     write_arrays(path, _digest(compiled), arrays)
 
 
 def load_state(
     path: str | os.PathLike[str], compiled: CompiledNetwork, copies: int
-) -> tuple[State, NDArray[Any] | None, dict[str, int]]:
-    """Read what :func:`save_state` wrote for this network: state, weights (None where they have not changed) and numbers.
+) -> tuple[State, NDArray[Any] | None, LearningState, dict[str, int]]:
+    """Read what :func:`save_state` wrote for this network: state, weights (None if unchanged), what they learn with, and numbers.
 
     Raises SimulationError where the file is missing, damaged, foreign, of another format version, network or number of copies.
     """
@@ -130,6 +138,9 @@ def load_state(
     expected_arrays = {**compiled.state(copies)._asdict(), **dict.fromkeys(_NUMBERS, np.zeros((), np.uint64))}
     if "weights" in arrays:
         expected_arrays["weights"] = compiled.weights
+    learned = compiled.plasticity.state()
+    if len(compiled.plasticity):
+        expected_arrays |= learned._asdict()
     for name, expected in expected_arrays.items():
         found = arrays.get(name)
         if found is None or found.dtype != expected.dtype or found.shape != expected.shape:
@@ -138,10 +149,19 @@ def load_state(
     state = State(*(aligned(arrays[name]) for name in State._fields))
     if bad := _impossible(compiled, state):
         raise SimulationError(f"{path}: {bad}")
+    if len(compiled.plasticity):
+        learned = LearningState(*(arrays[name] for name in LearningState._fields))
+        if np.any((learned.clock < 0) | (learned.clock > int(arrays["step"]))):
+            raise SimulationError(
+                f"{path}: clock of plastic projections must lie within 0 and the step {arrays['step']}"
+            )
+        for name in ("traces", "eligibility", "levels"):
+            if not np.isfinite(arrays[name]).all():
+                raise SimulationError(f"{path}: {name} must be finite")
     weights = arrays.get("weights")
     if compiled.changes_weights and weights is None:
         weights = compiled.weights.copy()
-    return state, weights, {key: int(arrays[key]) for key in _NUMBERS}
+    return state, weights, learned, {key: int(arrays[key]) for key in _NUMBERS}
 
 
 def _impossible(compiled: CompiledNetwork, state: State) -> str | None:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from snnsim_kernels.layout import ProjectionColumn as Proj
+from snnsim_kernels.plasticity_layout import LearningState
+from snnsim_kernels.plasticity_layout import PlasticityColumn as Plastic
 
 from ._checks import real_array
 from ._errors import SimulationError
@@ -12,7 +14,7 @@ from .compilation import CompiledNetwork
 from .connections import Dense, OrPooling, Sparse
 from .network import Projection
 
-__all__ = ["Synapses", "changed_weights", "number_of", "synapses_of", "weights_of"]
+__all__ = ["Synapses", "changed_weights", "current_weights", "number_of", "settle", "synapses_of", "weights_of"]
 
 
 class Synapses(NamedTuple):
@@ -51,13 +53,31 @@ def weights_of(compiled: CompiledNetwork, weights: NDArray[Any] | None, number: 
     return weights[start : start + compiled.n_weights[number]]
 
 
-def synapses_of(compiled: CompiledNetwork, weights: NDArray[Any] | None, number: int) -> Synapses:
-    """Return the synapses of a dense or sparse projection. Raises SimulationError for shared weights, as of a convolution."""
+def current_weights(
+    compiled: CompiledNetwork, weights: NDArray[Any] | None, number: int, learned: LearningState
+) -> NDArray[Any]:
+    """Return what :func:`weights_of` does as it is by now: with an eligibility, weights move between spikes."""
+    own, plastic = weights_of(compiled, weights, number), compiled.plasticity.number_of(number)
+    return own if plastic is None else compiled.plasticity.current(plastic, own, learned)
+
+
+def settle(compiled: CompiledNetwork, weights: NDArray[Any] | None, learned: LearningState) -> None:
+    """Bring all stored weights up to date."""
+    for plastic, row in enumerate(compiled.plasticity.rules):
+        own = weights_of(compiled, weights, int(row[Plastic.PROJECTION]))
+        own[:] = compiled.plasticity.current(plastic, own, learned)
+        compiled.plasticity.stand(plastic, learned)
+
+
+def synapses_of(compiled: CompiledNetwork, own: NDArray[Any], number: int) -> Synapses:
+    """Return the synapses of a dense or sparse projection, whose stored weights are ``own``.
+
+    Raises SimulationError for shared weights, as of a convolution.
+    """
     row, projection = compiled.projections[number], compiled.network.projections[number]
     connectivity = compiled.deliveries[row[Proj.KIND]].connectivity
     n_sources, n_targets = int(row[Proj.SOURCE_SIZE]), int(row[Proj.TARGET_SIZE])
     delays = compiled.delays[row[Proj.DELAYS] : row[Proj.DELAYS] + row[Proj.N_DELAYS]] * compiled.network.dt
-    own = weights_of(compiled, weights, number)
     if connectivity == Dense.connectivity:
         sources, targets = np.divmod(np.arange(n_sources * n_targets), n_targets)
         each = np.full(len(own), delays[0])
@@ -93,6 +113,15 @@ def changed_weights(
     kind = compiled.deliveries[compiled.projections[number, Proj.KIND]]
     if kind.connectivity == OrPooling.connectivity and not (array > 0).all():
         raise SimulationError(f"set_weights: the weight of {name!r}, an OrPooling, must be above 0")
+    plastic = compiled.plasticity.number_of(number)
+    if plastic is not None:
+        rule = compiled.plasticity.models[plastic]
+        low, high = (np.dtype(compiled.precision).type(bound) for bound in (rule.w_min, rule.w_max))
+        if array.size and (array.min() < low or array.max() > high):
+            raise SimulationError(
+                f"set_weights: the weights of {name!r} must lie within {rule.w_min:g} and {rule.w_max:g}, the bounds of its "
+                f"{type(rule).__name__}, got {array.min():g} to {array.max():g}"
+            )
     # Where no synapse was, none was counted.
     missing = weights_of(compiled, None, number) == 0
     if array.size == 1:

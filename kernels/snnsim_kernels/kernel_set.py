@@ -23,31 +23,38 @@ class KernelSetType(types.StructRef):  # type: ignore[misc, unused-ignore]
 
 
 class KernelSet(structref.StructRefProxy):  # type: ignore[misc, unused-ignore]
-    """Update, reset and delivery kernels, each a tuple that the KIND and RESET columns index, and those without kinds."""
+    """Update, reset, delivery and learning kernels, each a tuple that the KIND and RESET columns index, and those without kinds."""
 
 
 structref.define_proxy(
     KernelSet,
     KernelSetType,
-    ["updates", "resets", "deliveries", "fillers", "stimulators", "competitions", "corrections"],
+    ["updates", "resets", "deliveries", "learners", "fillers", "stimulators", "competitions", "corrections"],
 )
 
 
 @jit()
 def _pack(
-    updates: Any, resets: Any, deliveries: Any, fillers: Any, stimulators: Any, competitions: Any, corrections: Any
+    updates: Any, resets: Any, deliveries: Any, learners: Any, fillers: Any, stimulators: Any, competitions: Any, corrections: Any
+) -> Any:  # fmt: skip
+    return KernelSet(updates, resets, deliveries, learners, fillers, stimulators, competitions, corrections)
+
+
+def kernel_set(
+    updates: Sequence[Any],
+    resets: Sequence[Any],
+    deliveries: Sequence[Any],
+    learners: Sequence[Any],
+    singles: Sequence[Any],
 ) -> Any:
-    return KernelSet(updates, resets, deliveries, fillers, stimulators, competitions, corrections)
-
-
-def kernel_set(updates: Sequence[Any], resets: Sequence[Any], deliveries: Sequence[Any], singles: Sequence[Any]) -> Any:
     """Return a KernelSet of compiled kernels, at least one of each role; empty places hold the first of their role.
 
     ``singles`` have no kinds: what fills random words, stimulates, lets neurons compete, and acts after delivery. They are values
     all the same: inlined into the run loop, their loops would not vectorise, and it would have to be compiled with those of no use.
     """
     return _pack(
-        *(_padded(list(kernels)) for kernels in (updates, resets, deliveries)), *((single,) for single in singles)
+        *(_padded(list(kernels)) for kernels in (updates, resets, deliveries, learners)),
+        *((single,) for single in singles),
     )
 
 

@@ -110,7 +110,8 @@ class RecorderColumn(IntEnum):
     EVERY = 4  # steps from sample to sample, the first of a run being the first
     POPULATION = 5  # row of the population, -1 for weights
     FACTORS = 6  # a scaled receptor row: offset in the constants of what its values are multiplied by, one per step of a cycle
-    COUNT = 7
+    RULE = 7  # weights that move by themselves: row of the table of plastic projections, else -1
+    COUNT = 8
 
 
 class TimedInputColumn(IntEnum):

@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 
 from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
+from .plasticity import learned_weight
+from .plasticity_layout import PlasticityColumn, Updates
 from .refractoriness import close_calendar, open_calendar
 from .scaling import CYCLE
 from .team import wait_for_all
@@ -38,6 +40,11 @@ _S_NEURON, _S_SIZE = int(StimulusColumn.TARGET_NEURON), int(StimulusColumn.TARGE
 _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE), int(RecorderColumn.OUT)
 _R_INDEX, _R_EVERY = int(RecorderColumn.INDEX), int(RecorderColumn.EVERY)
 _R_POPULATION, _R_FACTORS = int(RecorderColumn.POPULATION), int(RecorderColumn.FACTORS)
+_R_RULE = int(RecorderColumn.RULE)
+_L_COUNT, _L_KIND = int(PlasticityColumn.COUNT), int(PlasticityColumn.KIND)
+_L_PROJECTION, _L_PARAMETERS = int(PlasticityColumn.PROJECTION), int(PlasticityColumn.PARAMETERS)
+_L_ELIGIBILITY, _L_SYNAPSES = int(PlasticityColumn.ELIGIBILITY), int(PlasticityColumn.SYNAPSES)
+_UPDATES = int(Updates.COUNT)
 _T_STATE, _T_SIZE = int(TimedInputColumn.STATE), int(TimedInputColumn.SIZE)
 _T_POPULATION, _T_WHICH = int(TimedInputColumn.POPULATION), int(TimedInputColumn.WHICH)
 _T_VALUES, _T_PER_COPY = int(TimedInputColumn.VALUES), int(TimedInputColumn.PER_COPY)
@@ -65,7 +72,18 @@ def _set_inputs(rows: Any, arrays: Any, ranges: Any, state: Any, copy: Any, t: A
 
 
 @njit
-def _record(rows: Any, arrays: Any, ranges: Any, state: Any, traces: Any, t: Any, step: Any, worker: Any) -> None:
+def _weight(learning: Any, rule: Any, w: Any, k: Any) -> Any:
+    """Return what the stored weight w number k of a plastic projection is by now."""
+    at, low = learning.rules[rule, _L_ELIGIBILITY] + k, learning.rules[rule, _L_PARAMETERS]
+    e, since = learning.state.eligibility[at], learning.state.eligibility[at + learning.rules[rule, _L_SYNAPSES]]
+    level = learning.state.eligibility.dtype.type(learning.state.levels[2 * rule + 1])
+    return learned_weight(w, e, level - since, learning.parameters[low], learning.parameters[low + 1])
+
+
+@njit
+def _record(
+    rows: Any, arrays: Any, learning: Any, ranges: Any, state: Any, traces: Any, t: Any, step: Any, worker: Any
+) -> None:
     """Write out what is recorded in step t of the run, of the worker's own neurons."""
     for r in range(rows.shape[0]):
         every, size, population = rows[r, _R_EVERY], rows[r, _R_SIZE], rows[r, _R_POPULATION]
@@ -78,7 +96,9 @@ def _record(rows: Any, arrays: Any, ranges: Any, state: Any, traces: Any, t: Any
         if population < 0:
             if worker == 0:
                 for i in range(size):
-                    traces[out + i] = arrays.weights[first + (arrays.picked[index + i] if index >= 0 else i)]
+                    k = arrays.picked[index + i] if index >= 0 else i
+                    w = arrays.weights[first + k]
+                    traces[out + i] = w if rows[r, _R_RULE] < 0 else _weight(learning, rows[r, _R_RULE], w, k)
         elif index < 0:
             for i in range(ranges[population, 0], ranges[population, 1]):
                 traces[out + i] = state[first + i] * factor
@@ -104,17 +124,59 @@ def _gather(populations: Any, lists: Any, lengths: Any, found: Any, counts: Any,
         lengths[row[_LENGTHS] + slot] = total
 
 
+@njit
+def _flat(learning: Any) -> Any:
+    """Return what the learning kernels take last, as views."""
+    state = learning.state
+    return (
+        _all(learning.starts), _all(learning.places), _all(learning.segments), _all(learning.existing), _all(learning.parameters),
+        _all(learning.rates), _all(state.traces), _all(state.eligibility), _all(state.clock), _all(state.levels),
+        _all(learning.schedule), _all(learning.signals), _all(learning.counts),
+    )  # fmt: skip
+
+
+@njit
+def _learn(
+    before_delivery: Any, c: Any, learners: Any, rules: Any, flat: Any, projections: Any, step: Any, t: Any, bin_: Any,
+    populations: Any, lists: Any, length: Any, delays: Any, pointers: Any, targets: Any, narrow_targets: Any, weights: Any,
+) -> None:  # fmt: skip
+    """Let plastic projection number c learn from this step, or bring up to date what it is about to deliver."""
+    rule = view(rules, c * _L_COUNT, _L_COUNT)
+    (
+        starts,
+        places,
+        segments,
+        existing,
+        parameters,
+        rates,
+        traces,
+        eligibility,
+        clock,
+        levels,
+        schedule,
+        signals,
+        counts,
+    ) = flat
+    learners[rule[_L_KIND]](
+        before_delivery, rule, view(projections, rule[_L_PROJECTION] * _P_COUNT, _P_COUNT), step, t, populations, lists, length,
+        delays, pointers, targets, narrow_targets, weights, starts, places, segments, existing, parameters, rates, traces,
+        eligibility, view(clock, 2 * c, 2), view(levels, 2 * c, 2), schedule, signals,
+        view(counts, (bin_ * rules.shape[0] + c) * _UPDATES, _UPDATES),
+    )  # fmt: skip
+
+
 def advance(
-    kernels: Any, tables: Any, arrays: Any, state: Any, trains: Any, counters: Any, traces: Any, scratch: Any, worker: Any,
-    workers: Any, seed: Any, first_sample: Any, first_step: Any, per_bin: Any, copy: Any, last_copy: Any, step: Any,
+    kernels: Any, tables: Any, arrays: Any, learning: Any, state: Any, trains: Any, counters: Any, traces: Any, scratch: Any,
+    worker: Any, workers: Any, seed: Any, first_sample: Any, first_step: Any, per_bin: Any, copy: Any, last_copy: Any, step: Any,
     last_step: Any,
 ) -> Any:  # fmt: skip
     """Advance copies ``copy`` ... ``last_copy - 1``, the first of them from ``step`` on, each to ``last_step``.
 
-    ``kernels`` is a KernelSet; ``tables`` to ``counters`` and ``scratch`` are those of ``layout``. ``per_bin`` is the number of
-    steps in a bin of the counters; ``traces`` has shape (copies, recorded values). Worker number ``worker`` of ``workers`` has a
-    scratch and a counter of events of its own; for more than one worker, history and lengths are its own, too, as row ``worker``
-    instead of ``copy``, and all must be called alike, with ``last_copy`` = ``copy`` + 1.
+    ``kernels`` is a KernelSet; ``tables`` to ``counters`` and ``scratch`` are those of ``layout`` and ``plasticity_layout``; only a
+    single copy learns. ``per_bin`` is the number of steps in a bin of the counters; ``traces`` has shape (copies, recorded
+    values). Worker number ``worker`` of ``workers`` has a scratch and a counter of events of its own; for more than one worker,
+    history and lengths are its own, too, as row ``worker`` instead of ``copy``, and all must be called alike, with ``last_copy``
+    = ``copy`` + 1.
 
     Returns (copy, step, rows used in spike_log). When the log might overflow in the next step it returns early, and is to be
     called again from there with an emptied log. Only worker 0 counts updates and spikes and logs.
@@ -140,6 +202,10 @@ def advance(
     )  # fmt: skip
     regulations, regulation_values = tables.regulations, _all(arrays.regulation_values)
     regulated = regulations.shape[0] > 0
+    rules, learners, flat = learning.rules, kernels.learners, _flat(learning)
+    n_rules, moving = rules.shape[0], False
+    for c in range(n_rules):
+        moving |= rules[c, _L_ELIGIBILITY] >= 0
     one = constants.dtype.type(1)
     slots = np.zeros(n_populations, np.int64)  # of each population, the list of this step
     before = flush_denormals()
@@ -208,7 +274,14 @@ def advance(
                                 spike_log[logged + q, 2] = row[_NEURON] + spikes[q]
                         logged += count
             if n_recorders > 0:
-                _record(recorders, arrays, ranges, mine, trace, t, step, worker)
+                _record(recorders, arrays, learning, ranges, mine, trace, t, step, worker)
+            if moving:
+                for c in range(n_rules):
+                    if rules[c, _L_ELIGIBILITY] >= 0:
+                        _learn(
+                            True, c, learners, rules, flat, projections, step, t, bin_, populations, lists, length, delays,
+                            pointers, targets, narrow_targets, weights,
+                        )  # fmt: skip
             for c in range(n_projections):
                 row = view(projections, c * _P_COUNT, _P_COUNT)
                 source = view(populations, row[_SOURCE] * _COUNT, _COUNT)
@@ -241,6 +314,11 @@ def advance(
                     events[copy, bin_, n_projections + c] += stimulate(
                         row, low, high, mine, view(words, low - first, high - low), draws, thresholds, weight
                     )
+            for c in range(n_rules):
+                _learn(
+                    False, c, learners, rules, flat, projections, step, t, bin_, populations, lists, length, delays, pointers,
+                    targets, narrow_targets, weights,
+                )  # fmt: skip
             for p in range(n_populations):
                 row, slot = view(populations, p * _COUNT, _COUNT), slots[p]
                 count = length[row[_LENGTHS] + slot]

@@ -4,7 +4,6 @@ A kernel is a template under a name of its own with its free names bound: that i
 cached on disk, which closures and generated source cannot.
 """
 
-import types as python_types
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +17,10 @@ from snnsim_models import __name__ as MODEL_PACKAGE  # noqa: N812
 
 from . import loop, neurons, propagation, random, receptors, regulation, stimulation, tuples
 from ._jit import jit
+from .binding import array_of as _array
+from .binding import bind as _bind
+from .binding import of_rows as _of_rows
+from .binding import real_array as _real
 
 __all__ = [
     "PRECISIONS",
@@ -40,14 +43,6 @@ PRECISIONS: dict[str, type[np.floating[Any]]] = {"float32": np.float32, "float64
 warnings.filterwarnings("ignore", "First-class function type", NumbaExperimentalFeatureWarning)
 
 _I64, _I32 = types.int64, types.int32
-
-
-def _array(dtype: Any, ndim: int = 1) -> Any:
-    return types.Array(dtype, ndim, "C")
-
-
-def _real(precision: str) -> Any:
-    return _array(types.float32 if precision == "float32" else types.float64)
 
 
 def _update_signature(precision: str) -> Any:
@@ -82,12 +77,6 @@ def _delivery_signature(precision: str) -> Any:
         real,
         real.dtype,
     )
-
-
-def _bind(template: Callable[..., Any], name: str, signature: Any, *, cached: bool = True, **names: Any) -> Any:
-    bound = python_types.FunctionType(template.__code__, {**template.__globals__, **names}, name)
-    bound.__qualname__, bound.__module__ = name, template.__module__
-    return jit(signature, cached=cached)(bound)
 
 
 class ReceptorKind(NamedTuple):
@@ -129,16 +118,6 @@ class NeuronKind(NamedTuple):
         parts = [self.model.__name__, *(kind.receptor.__name__ for kind in self.receptors)]
         flags = [flag for flag in ("dormant", "scaled") if getattr(self, flag)]
         return "_".join([*parts, self.method, *flags, precision])
-
-
-@cache
-def _of_rows(action: str, k: int) -> Any:
-    """Return the function that gets ("rows"), reads ("load") or writes ("store") k rows, or reads one entry of each ("scalars")."""
-    if k < 2:
-        return _bind(getattr(tuples, f"{action}_{('none', 'one')[k]}"), f"{action}_{k}", None)
-    half = k // 2
-    halves = {"first": _of_rows(action, half), "second": _of_rows(action, k - half), "SPLIT": half}
-    return _bind(getattr(tuples, f"{action}_pair"), f"{action}_{k}", None, **halves)
 
 
 @cache

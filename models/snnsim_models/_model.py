@@ -53,6 +53,10 @@ class Model(Parameters):
         """Return the constants that ``UPDATE`` and ``RESET`` take, for a time step of ``dt`` (ms)."""
         return ()
 
+    def frozen_constants(self, dt: float) -> tuple[Parameter, ...]:
+        """Return the same with which nothing that outlasts a stimulus changes: adaptive thresholds stay where they are."""
+        return self.constants(dt)
+
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial value of each of ``STATES``."""
         return (0.0,) * len(self.STATES)

@@ -13,10 +13,18 @@ Parameter = float | NDArray[np.float64]
 
 
 def parameter(
-    default: object, unit: str, *, above: float | None = None, at_least: float | None = None, endless: bool = False
+    default: object,
+    unit: str,
+    *,
+    above: float | None = None,
+    at_least: float | None = None,
+    endless: bool = False,
+    bottomless: bool = False,
 ) -> Any:
-    """Declare a numeric parameter: its default, its unit, its lower bound (exclusive or inclusive), whether it may be infinite."""
-    bounds = {"unit": unit, "above": above, "at_least": at_least, "endless": endless}
+    """Declare a numeric parameter: its default, its unit, its lower bound (exclusive or inclusive), whether it may be infinite,
+    or minus infinity (``bottomless``).
+    """
+    bounds = {"unit": unit, "above": above, "at_least": at_least, "endless": endless, "bottomless": bottomless}
     return dataclasses.field(default=default, metadata=bounds)
 
 
@@ -43,8 +51,9 @@ class Parameters:
         above, at_least = field.metadata["above"], field.metadata["at_least"]
         if np.isnan(array).any():
             raise ValueError(f"{name} must not be NaN")
-        if np.isinf(array).any() and not (field.metadata["endless"] and (array > 0)[np.isinf(array)].all()):
-            raise ValueError(f"{name} must be finite, got {array[np.isinf(array)][0]:g}")
+        infinite = array[np.isinf(array)]
+        if any(not field.metadata["endless" if value > 0 else "bottomless"] for value in infinite):
+            raise ValueError(f"{name} must be finite, got {infinite[0]:g}")
         if above is not None and not (array > above).all():
             raise ValueError(f"{name} must be above {above:g}{unit}, got {array.min():g}")
         if at_least is not None and not (array >= at_least).all():

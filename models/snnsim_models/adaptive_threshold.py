@@ -80,6 +80,10 @@ class AdaptiveThresholdLIF(LIF):
         """Return those of LIF, then (the share of theta that decays in a step, rise)."""
         return *super().constants(dt), -np.expm1(-dt / np.asarray(self.tau_theta)), self.theta_plus
 
+    def frozen_constants(self, dt: float) -> tuple[Parameter, ...]:
+        """Return those with which theta neither rises nor decays."""
+        return *self.constants(dt)[:_LOSS], 0.0, 0.0
+
     def initial(self, dt: float) -> tuple[Parameter, ...]:
         """Return the initial v, i, theta and theta_carry."""
         return *super().initial(dt), self.theta_initial, 0.0

@@ -53,18 +53,13 @@ def _threading_layer() -> str:
 
 
 def _gpu() -> str:
-    from importlib.util import find_spec
-
-    cpu_only = "not used: this version runs on the CPU only"
-    if find_spec("numba_cuda") is None:
-        return f"{cpu_only} (numba-cuda is not installed, so whether there is one is not known)"
-    from numba import cuda
+    from snnsim._card import NoCard
+    from snnsim.backend_choice import usable_card
 
     try:
-        names = [gpu.name.decode() if isinstance(gpu.name, bytes) else str(gpu.name) for gpu in cuda.gpus]
-    except Exception as error:  # a missing or broken driver raises many kinds
-        return f"{cpu_only} (no CUDA device is visible: {' '.join(str(error).split())[:120]})"
-    return f"{cpu_only} (visible to CUDA: {', '.join(names) or 'none'})"
+        return f"{usable_card()}: used where it pays, or with backend='cuda'"
+    except NoCard as reason:
+        return f"none is used: {reason}"
 
 
 def _weights() -> list[str]:

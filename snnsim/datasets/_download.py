@@ -7,14 +7,15 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from snnsim._errors import DatasetError
 from snnsim.datasets._idx import FILES, read
 from snnsim.datasets._published import Published
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 ANSWER_S = 8.0
 CONNECT_S = 5.0
@@ -28,6 +29,10 @@ def download(published: Published, mirrors: Sequence[str], folder: Path, *, prog
     All four are downloaded and checked in a temporary folder beside ``folder``, then renamed into place: another run
     never sees a part of one. Raises ``DatasetError`` where no mirror delivers; then ``folder`` is as before.
     """
+    # Lazy, as pooch below: a data set that is there needs neither.
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
     usable = _answering(mirrors)
     bars = Progress(
         TextColumn("{task.description}"),

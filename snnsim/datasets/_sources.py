@@ -7,8 +7,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import platformdirs
-
 from snnsim._errors import DatasetError
 from snnsim.datasets import _idx
 from snnsim.datasets._digits import SOURCE, load_digits
@@ -87,6 +85,8 @@ def find() -> list[tuple[str, str]]:
 
 def cache_folder(name: str) -> Path:
     """Return the folder of the user cache for the published set ``name``."""
+    import platformdirs  # a folder that is given needs no package beyond NumPy
+
     return platformdirs.user_cache_path("snnsim") / name
 
 

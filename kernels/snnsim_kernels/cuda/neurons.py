@@ -19,7 +19,7 @@ from ..scaling import CYCLE
 from ._jit import device
 from .layout import SPIKED
 
-__all__ = ["finish", "update"]
+__all__ = ["finish", "loader", "update"]
 
 _KIND, _STATE, _STRIDE = int(PopulationColumn.KIND), int(PopulationColumn.STATE), int(PopulationColumn.STRIDE)
 _SIZE, _NEURON, _CONSTANTS = int(PopulationColumn.SIZE), int(PopulationColumn.NEURON), int(PopulationColumn.CONSTANTS)
@@ -29,7 +29,7 @@ _FREE = np.int32(0)
 
 
 @cache
-def _loader(k: int) -> Any:
+def loader(k: int) -> Any:
     """Return the function that reads k entries, ``stride`` apart, as a tuple."""
     if k == 0:
 
@@ -43,7 +43,7 @@ def _loader(k: int) -> Any:
 
     else:
         half = k // 2
-        first, second = _loader(half), _loader(k - half)
+        first, second = loader(half), loader(k - half)
 
         def load(a: Any, at: Any, stride: Any) -> Any:
             return first(a, at, stride) + second(a, at + half * stride, stride)
@@ -78,7 +78,7 @@ def _storer(k: int) -> Any:
 @cache
 def _loader_without(k: int, left_out: int, precision: str) -> Any:
     """Return the function that reads k entries of which one is zero throughout."""
-    first, second, after, zero = _loader(left_out), _loader(k - left_out - 1), left_out + 1, PRECISIONS[precision](0)
+    first, second, after, zero = loader(left_out), loader(k - left_out - 1), left_out + 1, PRECISIONS[precision](0)
 
     def load(a: Any, at: Any, stride: Any) -> Any:
         return first(a, at, stride) + (zero,) + second(a, at + after * stride, stride)  # noqa: RUF005 (Numba does not unpack)
@@ -100,7 +100,7 @@ def _storer_without(k: int, left_out: int) -> Any:
 
 def _own_constants(kind: NeuronKind) -> Any:
     """Return the function that reads a neuron's own constants."""
-    load = _loader(kind.n_constants)
+    load = loader(kind.n_constants)
     if kind.per_neuron:
 
         def own(constants: Any, row: Any, i: Any, step: Any) -> Any:
@@ -117,7 +117,7 @@ def _own_constants(kind: NeuronKind) -> Any:
 def _all_constants(kind: NeuronKind) -> Any:
     """Return the function that reads the constants of a neuron and its receptors; of scaled ones the gains of the step."""
     if kind.scaled:
-        own, gains, n = _own_constants(kind), _loader(len(kind.receptors)), len(kind.receptors)
+        own, gains, n = _own_constants(kind), loader(len(kind.receptors)), len(kind.receptors)
 
         def scaled(constants: Any, row: Any, i: Any, step: Any) -> Any:
             return own(constants, row, i, step) + gains(constants, row[_GAINS] + (step & (CYCLE - 1)) * n, 1)
@@ -148,7 +148,7 @@ def _release(kind: NeuronKind) -> Any:
     """Return what happens to a neuron that is free again."""
     scalar: Any = kind.model.RELEASE
     n = len(kind.model.STATES)
-    load, store, own = _loader(n), _storer(n), _own_constants(kind)
+    load, store, own = loader(n), _storer(n), _own_constants(kind)
 
     def release(values: Any, at: Any, row: Any, i: Any, constants: Any) -> None:
         store(values, at, row[_STRIDE], scalar(load(values, at, row[_STRIDE]), own(constants, row, i, 0)))
@@ -184,7 +184,7 @@ def _update(kind: NeuronKind, precision: str) -> Any:
         _equations(kind, precision), _all_constants(kind), _rescale(kind), _release(kind)
     )  # fmt: skip
     written = own if kind.scaled else n
-    load, store = _loader(n), _storer(written)
+    load, store = loader(n), _storer(written)
     if kind.dormant:
         left_out = kind.model.STATES.index(kind.model.DORMANT)
         load, store = _loader_without(n, left_out, precision), _storer_without(written, left_out)
@@ -214,7 +214,7 @@ def _update(kind: NeuronKind, precision: str) -> Any:
 def _finish(kind: NeuronKind) -> Any:
     scalar: Any = kind.model.RESET
     n = len(kind.model.STATES)
-    load, store, own = _loader(n), _storer(n), _own_constants(kind)
+    load, store, own = loader(n), _storer(n), _own_constants(kind)
 
     def finish(row: Any, i: Any, values: Any, held: Any, constants: Any) -> None:
         at, neuron = row[_STATE] + i, np.uint32(row[_NEURON] + i)

@@ -1,10 +1,11 @@
 """The phases of a step. Within one, threads need not wait for each other; between two, all of them do.
 
-    visit     end the step before (Poisson input, reset, homeostasis), then update and list the spikes
-    compete   where winners take all: keep the winners' spikes (one phase per rule), then list them
-    record    write out state variables
-    deliver   add weights to the targets, count, log spikes (in rounds, where the order of projections matters)
-    normalise weights, where it is due (up to three phases per rule)
+    visit      end the step before (Poisson input, reset, homeostasis), then update and list the spikes
+    compete    where winners take all: keep the winners' spikes (one phase per rule), then list them
+    record     write out state variables
+    deliver    add weights to the targets, count, log spikes (in rounds, where the order of projections matters)
+    learn      let plastic weights learn from what reaches them (see ``plasticity``: several phases each)
+    normalise  weights, where it is due (up to three phases per rule)
 
 A neuron is touched by one thread in ``visit``, which does three things of the CPU's schedule at once: nothing else happens to it
 between its deliveries and its next update. So a step needs two barriers.
@@ -23,6 +24,7 @@ from . import neurons, propagation
 from ._jit import device
 from .layout import LANES, SHIFT, SPIKED, ChunkColumn, TaskColumn
 from .regulation import adapt
+from .synapses import moved_weight
 from .warp import add_up, append
 
 __all__ = ["Phases", "phases"]
@@ -41,6 +43,7 @@ _S_STREAM = int(StimulusColumn.STREAM)
 _R_STATE, _R_SIZE, _R_OUT = int(RecorderColumn.STATE), int(RecorderColumn.SIZE), int(RecorderColumn.OUT)
 _R_INDEX, _R_EVERY = int(RecorderColumn.INDEX), int(RecorderColumn.EVERY)
 _R_POPULATION, _R_FACTORS = int(RecorderColumn.POPULATION), int(RecorderColumn.FACTORS)
+_R_RULE = int(RecorderColumn.RULE)
 _T_STATE, _T_SIZE = int(TimedInputColumn.STATE), int(TimedInputColumn.SIZE)
 _T_POPULATION, _T_WHICH = int(TimedInputColumn.POPULATION), int(TimedInputColumn.WHICH)
 _T_VALUES, _T_PER_COPY = int(TimedInputColumn.VALUES), int(TimedInputColumn.PER_COPY)
@@ -52,7 +55,8 @@ _SPIKED = np.int32(SPIKED)
 
 
 class Phases(NamedTuple):
-    """Device functions; all but ``deliver`` take ``(tables, arrays, work, trains, copy, clock, step, side, rank, size)``.
+    """Device functions that take ``(tables, arrays, work, trains, copy, clock, step, side, rank, size)``; ``record`` takes
+    ``(tables, arrays, learning, copy, clock, step, rank, size)``.
 
     ``side`` is 0 and 1 in turn from step to step; ``rank`` of ``size`` is the thread among those of the copy. ``visit``
     takes more in front: whether the step before is to be ended, whether this one is to be begun, and the bin of counters of the one
@@ -64,6 +68,8 @@ class Phases(NamedTuple):
     list_winners: Any
     record: Any
     deliver: Any
+    in_rounds: bool
+    """Whether the order of projections may matter: ``deliver`` is called for each round then."""
 
 
 def _stimulate(
@@ -192,30 +198,45 @@ def _list_winners(
         c += size >> SHIFT
 
 
-def _record(
-    tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, side: Any, rank: Any, size: Any
-) -> None:
-    """Write out what is recorded in this step."""
-    rows, t = tables.recorders, step - clock.first_step
-    r = 0
-    while r < rows.shape[0]:
-        every, n = rows[r, _R_EVERY], rows[r, _R_SIZE]
-        if t % every == 0:
-            first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * n, rows[r, _R_INDEX]
-            factor = arrays.constants.dtype.type(1)
-            if rows[r, _R_FACTORS] >= 0:
-                factor = arrays.constants[rows[r, _R_FACTORS] + (step & (CYCLE - 1))]
-            k = rank
-            while k < n:
-                place = np.int64(k)
-                if index >= 0:
-                    place = arrays.picked[index + k]
-                if rows[r, _R_POPULATION] < 0:
-                    copy.traces[copy.number, out + k] = arrays.weights[first + place]
-                else:
-                    copy.traces[copy.number, out + k] = copy.values[first + place] * factor
-                k += size
-        r += 1
+def _record(learns: bool) -> Any:
+    """Return what writes out what is recorded in a step."""
+
+    def weight(learning: Any, arrays: Any, rule: Any, w: Any, place: Any) -> Any:
+        return w
+
+    def weight_by_now(learning: Any, arrays: Any, rule: Any, w: Any, place: Any) -> Any:
+        if rule < 0:
+            return w
+        level = arrays.constants.dtype.type(learning.state.levels[2 * rule + 1])
+        return moved_weight(learning, learning.rules[rule], w, place, level)
+
+    weight_now = device(weight_by_now if learns else weight)
+
+    def record(tables: Any, arrays: Any, learning: Any, copy: Any, clock: Any, step: Any, rank: Any, size: Any) -> None:
+        rows, t = tables.recorders, step - clock.first_step
+        r = 0
+        while r < rows.shape[0]:
+            every, n = rows[r, _R_EVERY], rows[r, _R_SIZE]
+            if t % every == 0:
+                first, out, index = rows[r, _R_STATE], rows[r, _R_OUT] + t // every * n, rows[r, _R_INDEX]
+                factor = arrays.constants.dtype.type(1)
+                if rows[r, _R_FACTORS] >= 0:
+                    factor = arrays.constants[rows[r, _R_FACTORS] + (step & (CYCLE - 1))]
+                k = rank
+                while k < n:
+                    place = np.int64(k)
+                    if index >= 0:
+                        place = arrays.picked[index + k]
+                    if rows[r, _R_POPULATION] < 0:
+                        copy.traces[copy.number, out + k] = weight_now(
+                            learning, arrays, rows[r, _R_RULE], arrays.weights[first + place], place
+                        )
+                    else:
+                        copy.traces[copy.number, out + k] = copy.values[first + place] * factor
+                    k += size
+            r += 1
+
+    return device(record)
 
 
 def _settle(tables: Any, copy: Any, step: Any, bin_: Any, side: Any, rank: Any, size: Any) -> None:
@@ -261,18 +282,21 @@ def _log(tables: Any, copy: Any, clock: Any, step: Any, side: Any, logged: Any, 
 _logged = device(_log)
 
 
-def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
+def _deliver(kinds: Sequence[DeliveryKind], in_rounds: bool, precision: str) -> Any:
     deliver_task = propagation.deliver(kinds, precision)
 
     def deliver(
         tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any,
         round_: Any, logged: Any, rank: Any, size: Any,
     ) -> Any:  # fmt: skip
-        if round_ == 0:
+        if not in_rounds or round_ == 0:
             _settled(tables, copy, step, bin_, side, rank, size)
             logged = _logged(tables, copy, clock, step, side, logged, rank, size)
         n_populations, lane = tables.populations.shape[0], rank & (LANES - 1)
-        task, last = work.rounds[round_] + (rank >> SHIFT), work.rounds[round_ + 1]
+        task, last = rank >> SHIFT, work.tasks.shape[0]
+        if in_rounds:
+            task += work.rounds[round_]
+            last = np.int64(work.rounds[round_ + 1])
         while task < last:
             c, k = np.int64(work.tasks[task, _K_PROJECTION]), np.int64(work.tasks[task, _K_DELAY])
             row = tables.projections[c]
@@ -304,6 +328,8 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
     return device(deliver)
 
 
-def phases(kinds: Sequence[NeuronKind], deliveries: Sequence[DeliveryKind], precision: str) -> Phases:
-    """Return the phases of a step for networks of these kinds."""
-    return Phases(_visit(kinds, precision), device(_list_winners), device(_record), _deliver(deliveries, precision))
+def phases(kinds: Sequence[NeuronKind], deliveries: Sequence[DeliveryKind], learns: bool, precision: str) -> Phases:
+    """Return the phases of a step for networks of these kinds; ``learns``: whether any of their weights may learn."""
+    in_rounds = any(kind.connectivity == "pooling" for kind in deliveries)
+    deliver = _deliver(deliveries, in_rounds, precision)
+    return Phases(_visit(kinds, precision), device(_list_winners), _record(learns), deliver, in_rounds)

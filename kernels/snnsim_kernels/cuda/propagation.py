@@ -73,13 +73,14 @@ def _own(kind: DeliveryKind) -> tuple[Any, Any]:
 
 def _dense(kind: DeliveryKind, precision: str) -> Any:
     amount, real = _amount(kind), PRECISIONS[precision]
+    zero = real(0)  # a literal would be compared in float64
 
     def deliver(
         row: Any, k: Any, part: Any, parts: Any, tile: Any, lane: Any, values: Any, lists: Any, base: Any, count: Any,
         arrays: Any, factor: Any,
     ) -> Any:  # fmt: skip
         first, sources, m, payload = row[_FIRST], row[_SOURCES], row[_TARGETS], row[_PAYLOAD]
-        i, events, total = tile * LANES + lane, np.int64(0), real(0)
+        i, events, total = tile * LANES + lane, np.int64(0), zero
         weights = row[_WEIGHTS] + i
         q = part
         while q < count:
@@ -90,7 +91,7 @@ def _dense(kind: DeliveryKind, precision: str) -> Any:
                 if tile == 0 and lane == 0:
                     events += np.int64(arrays.pointers[np.uint64(row[_POINTERS] + j)])
             q += parts
-        if i < m and total != 0:
+        if i < m and total != zero:
             cuda.atomic.add(values, np.uint32(row[_TARGET] + i), total)
         return events
 
@@ -129,7 +130,7 @@ def _sparse(kind: DeliveryKind, precision: str) -> Any:
 
 
 def _convolution(kind: DeliveryKind, precision: str) -> Any:
-    amount = _amount(kind)
+    amount, zero = _amount(kind), PRECISIONS[precision](0)
 
     def deliver(
         row: Any, k: Any, part: Any, parts: Any, tile: Any, lane: Any, values: Any, lists: Any, base: Any, count: Any,
@@ -159,7 +160,7 @@ def _convolution(kind: DeliveryKind, precision: str) -> Any:
                     if c == 0:
                         events += np.int64(arrays.pointers[np.uint64(row[_POINTERS] + tap)])
                     weight = arrays.weights[np.uint64(row[_WEIGHTS] + tap * channels_out + c)]
-                    if weight != 0:
+                    if weight != zero:
                         cuda.atomic.add(
                             values, np.uint32(row[_TARGET] + (oy * width_out + ox) * channels_out + c),
                             amount(weight, values, payload + first + j, factor),
