@@ -81,19 +81,35 @@ class CompiledPlasticity:
             np.zeros(2 * len(self)),
         )
 
-    @property
+    @cached_property
     def nothing(self) -> Modulation:
         """A run without modulators."""
         return Modulation(self.rules, np.zeros(0, np.int32), np.zeros(1, self.parameters.dtype))
 
     def learning(self, state: LearningState, modulation: Modulation, bins: int, *, frozen: bool) -> Learning:
         """Return what a run of so many bins learns with: nothing where it is ``frozen``."""
-        rules = modulation.rules[:0] if frozen else modulation.rules
-        index = _Index(*(np.zeros(0, kind) for kind in _KINDS)) if frozen or not len(rules) else self._index
+        if frozen or not len(self):
+            return self._still
         return Learning(
-            rules, self.parameters, self.rates, *index, modulation.schedule, modulation.signals,
-            np.zeros((bins, len(rules), Updates.COUNT), np.int64), state,
+            modulation.rules, self.parameters, self.rates, *self._index, modulation.schedule, modulation.signals,
+            np.zeros((bins, len(self), Updates.COUNT), np.int64), state,
         )  # fmt: skip
+
+    @cached_property
+    def _still(self) -> Learning:
+        """What nothing learns with; a short run should not have to make it."""
+        index = _Index(*(np.zeros(0, kind) for kind in _KINDS))
+        counts, state = np.zeros((0, 0, Updates.COUNT), np.int64), self.state()
+        return Learning(
+            self.rules[:0],
+            self.parameters,
+            self.rates,
+            *index,
+            self.nothing.schedule,
+            self.nothing.signals,
+            counts,
+            state,
+        )
 
     def number_of(self, projection: int) -> int | None:
         """Return the row of a projection, given its row in the projection table; None where it is not plastic."""

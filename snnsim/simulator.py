@@ -11,6 +11,7 @@ from snnsim_kernels import registry
 from snnsim_kernels.layout import Counters
 from snnsim_kernels.layout import PopulationColumn as Pop
 from snnsim_kernels.layout import ProjectionColumn as Proj
+from snnsim_kernels.layout import RecorderColumn as Rec
 from snnsim_kernels.layout import StimulusColumn as Stim
 from snnsim_kernels.plasticity_layout import Learning, Updates
 from snnsim_kernels.registry import NeuronKind
@@ -282,6 +283,8 @@ class Simulator:
         compiled, populations = self._compiled, self._compiled.populations.copy()
         recorders = prepare_recorders(compiled, record or {}, populations, steps)
         given = prepare_inputs(compiled, inputs or {}, populations, self.copies, first, steps)
+        if self._frozen:
+            recorders.table[:, Rec.RULE] = -1  # weights are up to date, and stay so
         modulation = prepare_modulators(compiled, modulators or {}, steps)
         bins, real = -(-steps // per_bin), registry.PRECISIONS[compiled.precision]
         n_joined = len(compiled.projections) + len(compiled.stimuli)
@@ -388,7 +391,7 @@ class Simulator:
             projections=(*names, *(stimulus.name for stimulus in network.stimuli)),
             populations=tuple(population.name for population in populations),
             sizes=tuple(population.size for population in populations),
-            plasticity_updates=updated.sum(axis=(2, 3)),
+            plasticity_updates=updated.reshape(*events.shape[:2], -1).sum(axis=2),
             updated=updated,
             plastic=self._compiled.plasticity.names,
         )

@@ -19,7 +19,7 @@ from unittest.mock import patch
 
 import numpy as np
 from cuda_cases import Case, Outcome, once
-from cuda_run_cases import CASES
+from cuda_learning_cases import CASES
 from random_networks import inputs_of
 
 RANDOM = 12

@@ -132,7 +132,7 @@ def signature(shape: str, precision: str) -> tuple[Any, ...]:
             Learning, (i64, 2), (real, 1), (types.float64, 1), (i64, 1), (i32, 1), (i32, 1), (types.uint8, 1), (i32, 1), (real, 1),
             (i64, 3), arrays(LearningState, (real, 1), (real, 1), (i64, 1), (types.float64, 1)),
         ),
-        arrays(Work, (i32, 2), (i32, 2), (i32, 1)),
+        arrays(Work, (i32, 2), (i32, 2), (i32, 1), (i32, 1)),
         arrays(State, (real, 2), (i32, 2), (i32, 2), (i32, 2)),
         arrays(Trains, (i64, 1), (i32, 1)),
         arrays(Counters, *[(i64, 3)] * 3),

@@ -1,6 +1,6 @@
 """CUBA and Brunel's network, the latter also with STDP, in Brian2, C++ standalone mode: the fastest way to run Brian2 on one core.
 
-The C++ program reports the time of its own time loop. Its folder stays between runs: only the first compiles all of it.
+The C++ program reports the CPU time of its own time loop. Its folder stays between runs: only the first compiles all of it.
 """
 
 import time
@@ -106,11 +106,6 @@ def main() -> None:
     else:
         group, *others = (cuba if task["network"] == "cuba" else brunel)(task["sizes"])
     recorder = b.SpikeMonitor(group)
-    # The program itself reports the wall clock alone.
-    b.device.insert_code("before_network_run", "const std::clock_t begun = std::clock();")
-    b.device.insert_code(
-        "after_network_run", 'std::ofstream("cpu.txt") << double(std::clock() - begun) / CLOCKS_PER_SEC;'
-    )
     network = b.Network(group, *others, recorder)
     network.run(task["duration"] * b.ms)
     b.device.build(directory=task["folder"], compile=True, run=True, debug=False)
@@ -118,10 +113,9 @@ def main() -> None:
     seconds = b.device._last_run_time
     per_mb = 1024 if sys.platform == "linux" else 2**20
     peak = int((Path(task["folder"]) / "peak.txt").read_text()) / per_mb
-    worked = float((Path(task["folder"]) / "cpu.txt").read_text())
     steps = np.rint(np.asarray(recorder.t / b.ms) / DT)
     weights = np.asarray(others[0].w / b.mV) if task["network"] == "stdp" else None
-    hand_back(task, done - begun - seconds, seconds, peak, steps, np.asarray(recorder.i), weights, worked)
+    hand_back(task, done - begun - seconds, seconds, peak, steps, np.asarray(recorder.i), weights, cpu_s=seconds)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ def test_a_frozen_network_does_not_learn_and_a_thawed_one_does(name: str) -> Non
     simulator.freeze()
     assert simulator.frozen
     assert np.array_equal(simulator.weights("pre->post"), before)
-    counted = run(simulator, name, 200, STEPS).operations
+    result = run(simulator, name, 200, STEPS, record={"pre->post": "weights"})
+    counted = result.operations
+    assert np.array_equal(result.states["pre->post", "weights"][0], np.broadcast_to(before, (200, len(before))))
     assert np.array_equal(simulator.weights("pre->post"), before)
     assert counted.plasticity_updates.sum() == 0
     assert counted.updated.shape == (1, 200, 1, 3)
