@@ -135,7 +135,7 @@ def _settle_delivered(learn: Any, barrier: Any) -> Any:
 
 def _advance(phase: Any, learn: Any, regulated: bool, barrier: Any) -> Any:
     """Return the loop over the steps of a copy, for threads that meet at ``barrier``."""
-    visit, list_winners, record, deliver = phase
+    visit, list_winners, record, deliver, in_rounds = phase
     learn_all, settle_delivered = _learn(learn, barrier), _settle_delivered(learn, barrier)
     compete, is_due, is_sparse = regulation.compete, regulation.is_due, regulation.is_sparse
 
@@ -165,10 +165,14 @@ def _advance(phase: Any, learn: Any, regulated: bool, barrier: Any) -> Any:
                 record(tables, arrays, learning, copy, clock, step, rank, size)
                 barrier()
             settle_delivered(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
-            r = 0
-            while r < work.rounds.shape[0] - 1:
-                logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, r, logged, rank, size)
-                r += 1
+            if in_rounds:
+                r = 0
+                while r < work.rounds.shape[0] - 1:
+                    logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, r, logged, rank, size)
+                    r += 1
+                    barrier()
+            else:
+                logged = deliver(tables, arrays, work, trains, copy, clock, step, bin_, side, 0, logged, rank, size)
                 barrier()
             learn_all(learning, tables, arrays, copy, clock, step, bin_, side, rank, size)
             if regulated:
@@ -315,7 +319,7 @@ _P = {phase.name: int(phase) for phase in PhaseNumber}
 
 def _single(phase: Any, learn: Any) -> Any:
     """Return the kernel that runs one phase of a step of one copy."""
-    visit, list_winners, record, deliver = phase
+    visit, list_winners, record, deliver, _ = phase
     learn_, renew, set_clock = _P["LEARN"], int(LearningPhase.RENEW), int(LearningPhase.SET_CLOCK)
     start, visit_, compete_, list_ = (_P[name] for name in ("START", "VISIT", "COMPETE", "LIST_WINNERS"))
     record_, deliver_, commit, clear = (_P[name] for name in ("RECORD", "DELIVER", "COMMIT", "CLEAR_SUMS"))

@@ -68,6 +68,8 @@ class Phases(NamedTuple):
     list_winners: Any
     record: Any
     deliver: Any
+    in_rounds: bool
+    """Whether the order of projections may matter: ``deliver`` is called for each round then."""
 
 
 def _stimulate(
@@ -280,18 +282,21 @@ def _log(tables: Any, copy: Any, clock: Any, step: Any, side: Any, logged: Any, 
 _logged = device(_log)
 
 
-def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
+def _deliver(kinds: Sequence[DeliveryKind], in_rounds: bool, precision: str) -> Any:
     deliver_task = propagation.deliver(kinds, precision)
 
     def deliver(
         tables: Any, arrays: Any, work: Any, trains: Any, copy: Any, clock: Any, step: Any, bin_: Any, side: Any,
         round_: Any, logged: Any, rank: Any, size: Any,
     ) -> Any:  # fmt: skip
-        if round_ == 0:
+        if not in_rounds or round_ == 0:
             _settled(tables, copy, step, bin_, side, rank, size)
             logged = _logged(tables, copy, clock, step, side, logged, rank, size)
         n_populations, lane = tables.populations.shape[0], rank & (LANES - 1)
-        task, last = work.rounds[round_] + (rank >> SHIFT), work.rounds[round_ + 1]
+        task, last = rank >> SHIFT, work.tasks.shape[0]
+        if in_rounds:
+            task += work.rounds[round_]
+            last = np.int64(work.rounds[round_ + 1])
         while task < last:
             c, k = np.int64(work.tasks[task, _K_PROJECTION]), np.int64(work.tasks[task, _K_DELAY])
             row = tables.projections[c]
@@ -325,4 +330,6 @@ def _deliver(kinds: Sequence[DeliveryKind], precision: str) -> Any:
 
 def phases(kinds: Sequence[NeuronKind], deliveries: Sequence[DeliveryKind], learns: bool, precision: str) -> Phases:
     """Return the phases of a step for networks of these kinds; ``learns``: whether any of their weights may learn."""
-    return Phases(_visit(kinds, precision), device(_list_winners), _record(learns), _deliver(deliveries, precision))
+    in_rounds = any(kind.connectivity == "pooling" for kind in deliveries)
+    deliver = _deliver(deliveries, in_rounds, precision)
+    return Phases(_visit(kinds, precision), device(_list_winners), _record(learns), deliver, in_rounds)
