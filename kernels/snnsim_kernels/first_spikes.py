@@ -2,8 +2,8 @@
 
 Each input spikes once or not at all, and switches on a current. The neuron that fires first ends the volley: its weights move by
 ``ChargeSTDP`` and are normalised, its threshold rises and all others fall. The loop does what the run loop does with ``IF`` neurons
-under ``WinnerTakeAll`` that are reached densely by ``ChargeSTDP`` (a test holds the two against each other); it resets itself between
-volleys, stops at the spike that decides, and so needs microseconds for a volley.
+under ``WinnerTakeAll`` that are reached densely by ``ChargeSTDP`` (a test holds the two against each other); it resets itself
+between volleys, stops at the spike that decides, and so needs microseconds for a volley.
 """
 
 from enum import IntEnum
@@ -64,7 +64,7 @@ def _switch_on(i: Any, row: Any) -> None:
 @jit()
 def _charge(v: Any, i: Any, thresholds: Any) -> Any:
     """Advance the potentials by a step; return how many are above their thresholds."""
-    above = 0
+    above = np.int64(0)
     for k in range(v.size):
         v[k] += i[k]
         above += np.int64(v[k] > thresholds[k])

@@ -2,14 +2,15 @@
 
     pixels -> latencies -> neurons (IF, switched-on currents, dense) -> the first to fire inhibits all others
 
-A pixel spikes once, the earlier the brighter it is. The winner learns by ``ChargeSTDP``, its weights are normalised, and its threshold
-rises while all fall, so that each neuron comes to win as often as any other. Learning rates fall geometrically over the training.
-Afterwards each neuron votes for classes with their shares among the training images that it was among the first to answer; the first
-few spikes decide. :meth:`FirstSpikeLearner.network` is the same network for the general simulator, spike for spike.
+A pixel spikes once, the earlier the brighter it is. The winner learns by ``ChargeSTDP``, its weights are normalised, and its
+threshold rises while all fall, so that each neuron comes to win as often as any other. Learning rates fall geometrically over the
+training. Afterwards each neuron votes for classes with their shares among the training images that it was among the first to
+answer; the first few spikes decide. :meth:`FirstSpikeLearner.network` is the same network for the general simulator, spike for spike.
 
 References
 ----------
-Masquelier & Thorpe 2007, Unsupervised learning of visual features through spike timing dependent plasticity, PLoS Comput. Biol. 3:e31.
+Masquelier & Thorpe 2007, Unsupervised learning of visual features through spike timing dependent plasticity, PLoS Comput.
+Biol. 3:e31.
 """
 
 import dataclasses
@@ -38,6 +39,8 @@ __all__ = ["FirstSpikeLearner", "FirstSpikeSettings"]
 _BLOCK = 500
 _PARTS = 20
 """So often thresholds and weights are noted over a training."""
+_FORGOTTEN = 0.8
+"""What is left of the evidence for the running accuracy after each part."""
 _BINS = np.linspace(0.0, 0.25, 51)
 _SILENT = 255
 
@@ -87,23 +90,31 @@ class FirstSpikeSettings:
                 raise NetworkError(f"FirstSpikeSettings.{name} must be finite and above 0, got {getattr(self, name):g}")
         for name in ("rise", "rise_last"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise NetworkError(f"FirstSpikeSettings.{name} must be finite and at least 0 mV, got {getattr(self, name):g}")
+                raise NetworkError(
+                    f"FirstSpikeSettings.{name} must be finite and at least 0 mV, got {getattr(self, name):g}"
+                )
+
+
+_CHOSEN: dict[int, dict[str, Any]] = {
+    100: {"rise_last": 0.2, "mu": 0.35},
+    400: {"eta": 0.4, "eta_last": 0.02},
+    1600: {"eta": 0.4, "eta_last": 0.05, "rise_last": 2.0},
+    6400: {"eta": 0.5, "eta_last": 0.1, "rise_last": 2.0, "passes": 10},
+}
 
 
 class FirstSpikeLearner(Learner):
     """Trains such a network; see :class:`Learner`.
 
-    ``weights`` : float32 (pixels, neurons), mV/ms; ``thresholds`` : float32 (neurons,), mV; ``evidence`` : float64 (neurons, classes),
-    how often each neuron was among the first to answer training images of each class, after training.
+    ``weights`` : float32 (pixels, neurons), mV/ms; ``thresholds`` : float32 (neurons,), mV; ``evidence`` : float64 (neurons,
+    classes), how often each neuron was among the first to answer training images of each class, after training.
     """
 
     MODEL: ClassVar[str] = "first-spike"
     SETTINGS: ClassVar[type[Any]] = FirstSpikeSettings
     settings: FirstSpikeSettings
 
-    def __init__(
-        self, settings: FirstSpikeSettings, shape: tuple[int, int], n_classes: int, seed: int = 0
-    ) -> None:
+    def __init__(self, settings: FirstSpikeSettings, shape: tuple[int, int], n_classes: int, seed: int = 0) -> None:
         super().__init__(settings, shape, n_classes, seed)
         n_inputs = shape[0] * shape[1]
         weights = np.random.default_rng([seed, 0]).random((n_inputs, settings.neurons), np.float32) + np.float32(0.5)
@@ -116,6 +127,13 @@ class FirstSpikeLearner(Learner):
         self._noted = np.zeros(_PARTS + 1, np.int64)
         self._thresholds = np.zeros((_PARTS + 1, settings.neurons), np.float32)
         self._histograms = np.zeros((_PARTS + 1, len(_BINS) - 1), np.int64)
+
+    @classmethod
+    def defaults(cls, neurons: int | None) -> FirstSpikeSettings:
+        """Return settings that were chosen on validation images of MNIST: those of the nearest size that was tried."""
+        neurons = 400 if neurons is None else neurons
+        nearest = min(_CHOSEN, key=lambda size: abs(math.log(neurons / size)))
+        return FirstSpikeSettings(neurons=neurons, **_CHOSEN[nearest])
 
     @property
     def neurons(self) -> int:
@@ -161,7 +179,8 @@ class FirstSpikeLearner(Learner):
             )  # fmt: skip
             labels = split.labels[images]
             accuracy = online_accuracy(self._online, winners, labels)
-            self._online[...] = class_evidence(winners, labels, self.neurons, self.n_classes, 1.0)
+            self._online *= _FORGOTTEN
+            self._online += class_evidence(winners, labels, self.neurons, self.n_classes, 1.0)
             self._place[0] += len(images)
             yield Progress("learning", int(self._place[0]), total, accuracy=accuracy)
         self._note(total, total)
@@ -241,8 +260,7 @@ class FirstSpikeLearner(Learner):
     def network(self, *, plastic: bool = False) -> Network:
         """Return the same network for a :class:`Simulator`: populations "pixels" and "neurons", projection "pixels->neurons".
 
-        A ``plastic`` one learns from one image: the first spike wins, at whose end thresholds and the norms of weights are to be set.
-        Else all neurons fire whenever they reach their thresholds.
+        A ``plastic`` one learns from one image: the first spike wins; thresholds and the norms of weights are to be set then. Else all neurons fire whenever they reach their thresholds.
         """
         settings = self.settings
         net = Network(dt=1.0)

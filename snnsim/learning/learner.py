@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from snnsim._errors import SimulationError
+from snnsim._errors import NetworkError, SimulationError
 from snnsim.datasets import Split
 
 __all__ = ["Answers", "History", "Learner", "Progress", "restore_arrays"]
@@ -73,6 +73,26 @@ class Learner(ABC):
     def __init__(self, settings: Any, shape: tuple[int, int], n_classes: int, seed: int = 0) -> None:
         self.settings, self.shape, self.n_classes, self.seed = settings, shape, n_classes, seed
 
+    @classmethod
+    def settings_for(cls, neurons: int | None, given: Mapping[str, str]) -> Any:
+        """Return the settings for a number of neurons (None: the model's own choice), with those in ``given``, as text, changed.
+
+        Raises NetworkError for a setting that there is not, or a value that is none.
+        """
+        defaults = cls.defaults(neurons)
+        kinds = {field.name: getattr(defaults, field.name) for field in dataclasses.fields(defaults)}
+        values = {}
+        for name, text in given.items():
+            if name not in kinds:
+                raise NetworkError(f"{cls.MODEL} has no setting {name!r}, it has {', '.join(kinds)}")
+            values[name] = _read(f"{cls.SETTINGS.__name__}.{name}", kinds[name], text)
+        return dataclasses.replace(defaults, **values)
+
+    @classmethod
+    @abstractmethod
+    def defaults(cls, neurons: int | None) -> Any:
+        """Return the settings that were chosen for so many neurons; None: for as many as the model has by default."""
+
     @property
     @abstractmethod
     def neurons(self) -> int:
@@ -122,6 +142,19 @@ class Learner(ABC):
     def pictures(self, split: Split) -> dict[str, Any]:
         """Return further pictures of the trained network by file name: a Matplotlib figure each."""
         return {}
+
+
+def _read(name: str, like: Any, text: str) -> Any:
+    """Return what a text says, as a value of the kind of ``like``."""
+    kind = type(like)
+    try:
+        if kind is tuple:
+            return tuple(type(like[0])(part) for part in text.split(","))
+        if kind is bool:
+            return {"true": True, "false": False}[text.lower()]
+        return kind(text)
+    except (ValueError, KeyError):
+        raise NetworkError(f"{name} must be {kind.__name__}, got {text!r}") from None
 
 
 def restore_arrays(kind: str, own: Mapping[str, NDArray[Any]], state: Mapping[str, NDArray[Any]]) -> None:
