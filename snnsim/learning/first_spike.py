@@ -5,7 +5,8 @@
 A pixel spikes once, the earlier the brighter it is. The winner learns by ``ChargeSTDP``, its weights are normalised, and its
 threshold rises while all fall, so that each neuron comes to win as often as any other. Learning rates fall geometrically over the
 training. Afterwards each neuron votes for classes with their shares among the training images that it was among the first to
-answer; the first few spikes decide. :meth:`FirstSpikeLearner.network` is the same network for the general simulator, spike for spike.
+answer; the first few spikes decide.
+:meth:`FirstSpikeLearner.network` is the same network for the general simulator, spike for spike.
 
 References
 ----------
@@ -260,7 +261,8 @@ class FirstSpikeLearner(Learner):
     def network(self, *, plastic: bool = False) -> Network:
         """Return the same network for a :class:`Simulator`: populations "pixels" and "neurons", projection "pixels->neurons".
 
-        A ``plastic`` one learns from one image: the first spike wins; thresholds and the norms of weights are to be set then. Else all neurons fire whenever they reach their thresholds.
+        A ``plastic`` one learns from one image: the first spike wins; thresholds and the norms of weights are to be set then.
+        Else all neurons fire whenever they reach their thresholds.
         """
         settings = self.settings
         net = Network(dt=1.0)
