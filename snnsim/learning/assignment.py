@@ -4,10 +4,12 @@ A neuron that fires votes for a class with the share of that class among all tra
 P(class | it fires).
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["class_evidence", "class_shares", "first_spike_votes", "online_accuracy"]
+__all__ = ["class_evidence", "class_shares", "first_spike_votes", "mean_answers", "online_accuracy", "rate_votes"]
 
 
 def class_evidence(
@@ -49,3 +51,19 @@ def online_accuracy(before: NDArray[np.float64], winners: NDArray[np.int32], lab
         return float("nan")
     classes, _ = first_spike_votes(winners[:, :1], class_shares(before), 1.0)
     return float((classes == labels).mean())
+
+
+def mean_answers(spikes: NDArray[Any], images: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the mean spikes of each neuron for an image of each class: ``spikes`` (neurons, classes), ``images`` (classes,)."""
+    return np.asarray(spikes / np.maximum(images, 1), np.float64)
+
+
+def rate_votes(answers: NDArray[np.int32], means: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the class of each image, -1 where no neuron fired that ever fired for the labels.
+
+    answers : (images, neurons), spikes; means : :func:`mean_answers`. A spike votes for each class with the share that the class
+    has in the mean answers of its neuron. (The paper gives each neuron its best class, and averages over the neurons of each.)
+    """
+    shares = means / np.maximum(means.sum(axis=1, keepdims=True), 1e-12)
+    votes = answers @ shares
+    return np.where(votes.any(axis=1), votes.argmax(axis=1), -1)

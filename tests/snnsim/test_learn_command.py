@@ -109,7 +109,7 @@ def test_a_run_that_is_killed_goes_on_and_ends_as_one_that_was_not(tmp_path: Pat
         parts = 0
         first: list[int] = []
 
-        def report(progress: Progress, kill: int = kill) -> None:
+        def report(progress: Progress, kill: int = kill, first: list[int] = first) -> None:
             nonlocal parts
             parts += 1
             if progress.stage == "learning":
