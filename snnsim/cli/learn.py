@@ -22,6 +22,7 @@ def learn(
     data: Data = None,
     out: Annotated[Path, typer.Option(help="Result folder; an interrupted run in it is resumed.")] = Path("out"),
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of everything that is random.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="So many runs, with successive seeds, and their mean.")] = 1,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of the model, repeatable, as passes=3.")
     ] = None,
@@ -52,7 +53,8 @@ def learn(
 
         from snnsim.datasets import load
         from snnsim.learning.progress import bar, silent
-        from snnsim.learning.session import learn as run
+        from snnsim.learning.session import learn as run_one
+        from snnsim.learning.session import learn_seeds
 
         loaded = load(dataset, data, progress=not quiet)
         if loaded.notice:
@@ -62,12 +64,19 @@ def learn(
             return
         if force:
             _clear(out)
-        learner = _learner(model, neurons, set_ or [], loaded, seed)
+        learners = [_learner(model, neurons, set_ or [], loaded, seed + k) for k in range(seeds)]
+        options: dict[str, Any] = {
+            "validation": validation,
+            "control": control,
+            "every": every,
+            "limit": limit,
+            "threads": jobs,
+        }
         with nullcontext(silent) if quiet else bar() as report:
-            results = run(
-                learner, loaded, out, validation=validation, control=control, every=every, limit=limit, threads=jobs,
-                report=report,
-            )  # fmt: skip
+            if seeds == 1:
+                results = run_one(learners[0], loaded, out, report=report, **options)
+            else:
+                results = learn_seeds(learners, loaded, out, report=report, **options)
     if not quiet:
         _print(results, out)
 
@@ -111,8 +120,9 @@ def _test(path: Path, dataset: "Dataset", limit: int | None, jobs: int | None) -
 def _clear(out: Path) -> None:
     from snnsim.learning.session import CONTROL, RESULTS, TRAINED
 
-    for name in (RESULTS, TRAINED, CONTROL):
-        (out / name).unlink(missing_ok=True)
+    for folder in (out, *out.glob("seed-*")):
+        for name in (RESULTS, TRAINED, CONTROL):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _print(results: dict[str, Any], out: Path) -> None:

@@ -28,10 +28,13 @@ from snnsim._errors import NetworkError
 from snnsim.connections import Dense
 from snnsim.datasets import Split
 from snnsim.network import Network
+from snnsim.raster import draw_raster
+from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
 from .assignment import mean_answers, rate_votes
 from .learner import Answers, History, Learner, Progress, restore_arrays
+from .pictures import Deciding, draw_decision
 
 __all__ = ["DiehlCookLearner", "DiehlCookSettings"]
 
@@ -280,6 +283,33 @@ class DiehlCookLearner(Learner):
         """Thresholds (theta) and weights over training."""
         there = self._noted > 0
         return History(self._noted[there] - 1, self._thetas[there], self._histograms[there], _BINS, weight_unit="nS")
+
+    def pictures(self, split: Split) -> dict[str, Any]:
+        """Return the raster of the first image, and the neurons whose spikes decided its class."""
+        train = self.trains(split.images[0].ravel(), split.full_scale, 0, 0, _ANSWERS)
+        result = Simulator(self.network(), precision="float32", frozen=True).run(
+            self.settings.duration, inputs={"pixels": train}, record={"pixels": ["spikes"], "neurons": ["spikes"]}
+        )
+        fired = result.spikes["neurons"]
+        spikes = np.bincount(fired.neurons, minlength=self.neurons)
+        means = mean_answers(self.answered, self.labelled)
+        shares = means / np.maximum(means.sum(axis=1, keepdims=True), 1e-12)
+        given = np.bincount(train.neurons, minlength=len(self.weights))
+        most = [k for k in np.argsort(-spikes, kind="stable")[:5].tolist() if spikes[k] > 0]
+        deciding = [
+            Deciding(
+                f"neuron {k}, {spikes[k]} spikes",
+                (self.weights[:, k] * given).reshape(self.shape),
+                shares[k] * spikes[k],
+            )
+            for k in most
+        ]
+        (answer,) = rate_votes(spikes[None].astype(np.int32), means)
+        title = f"{len(fired)} spikes say {answer}, the label is {split.labels[0]}"
+        return {
+            "raster.png": draw_raster(result, "One image"),
+            "decision.png": draw_decision(split.images[0], deciding, title),
+        }
 
     def _neuron(self, theta: Any = 0.0) -> AdaptiveThresholdLIF:
         s = self.settings

@@ -29,11 +29,14 @@ from snnsim._errors import NetworkError
 from snnsim.connections import Dense
 from snnsim.datasets import Split
 from snnsim.network import Network
+from snnsim.raster import draw_raster
 from snnsim.regulation import WinnerTakeAll
+from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
 from .assignment import class_evidence, class_shares, first_spike_votes, online_accuracy
 from .learner import Answers, History, Learner, Progress, restore_arrays
+from .pictures import Deciding, draw_decision
 
 __all__ = ["FirstSpikeLearner", "FirstSpikeSettings"]
 
@@ -97,10 +100,10 @@ class FirstSpikeSettings:
 
 
 _CHOSEN: dict[int, dict[str, Any]] = {
-    100: {"rise_last": 0.2, "mu": 0.35},
-    400: {"eta": 0.4, "eta_last": 0.02},
-    1600: {"eta": 0.4, "eta_last": 0.05, "rise_last": 2.0},
-    6400: {"eta": 0.5, "eta_last": 0.1, "rise_last": 2.0, "passes": 10},
+    100: {"rise": 5.0, "rise_last": 0.1, "mu": 0.35, "passes": 8},
+    400: {"eta": 0.4, "eta_last": 0.02, "rise": 5.0, "rise_last": 0.2, "mu": 0.35},
+    1600: {"eta": 0.4, "eta_last": 0.05},
+    6400: {"eta": 0.5, "eta_last": 0.1, "rise": 20.0, "rise_last": 4.0, "passes": 10},
 }
 
 
@@ -257,6 +260,41 @@ class FirstSpikeLearner(Learner):
         return History(
             self._noted[there] - 1, self._thresholds[there], self._histograms[there], _BINS, weight_unit="mV/ms"
         )
+
+    def pictures(self, split: Split) -> dict[str, Any]:
+        """Return the raster of the first image, and the spikes that decided its class."""
+        latencies = self.encode(split.first(1))
+        winners, _ = self.first_spikes(latencies)
+        shares, fired = class_shares(self.evidence), winners[0][winners[0] >= 0]
+        classes, _ = first_spike_votes(winners, shares, self.settings.vote_decay)
+        volley = self.volley(latencies[0])
+        result = Simulator(self.network(), precision="float32").run(
+            float(self.settings.longest),
+            inputs={"pixels": volley},
+            record={"pixels": ["spikes"], "neurons": ["spikes"]},
+        )
+        steps = dict(
+            zip(
+                *(
+                    values[::-1].tolist()
+                    for values in (result.spikes["neurons"].neurons, result.spikes["neurons"].steps)
+                ),
+                strict=True,
+            )
+        )
+        ages = [np.maximum(steps[k] - latencies[0].astype(int), 0) * (latencies[0] != _SILENT) for k in fired.tolist()]
+        deciding = [
+            Deciding(
+                f"neuron {k}, {steps[k]} ms", (self.weights[:, k] * age).reshape(self.shape),
+                shares[k] * self.settings.vote_decay**rank,
+            )
+            for rank, (k, age) in enumerate(zip(fired.tolist(), ages, strict=True))
+        ]  # fmt: skip
+        until = float(max([*steps.values(), self.settings.window])) if deciding else float(self.settings.longest)
+        shown = draw_raster(result, "One image: pixels, and neurons as if none inhibited the others")
+        shown.axes[-1].set_xlim(0, min(1.5 * max((steps[k] for k in fired.tolist()), default=until), until) + 1)
+        title = f"the first {len(deciding)} spikes say {classes[0]}, the label is {split.labels[0]}"
+        return {"raster.png": shown, "decision.png": draw_decision(split.images[0], deciding, title)}
 
     def network(self, *, plastic: bool = False) -> Network:
         """Return the same network for a :class:`Simulator`: populations "pixels" and "neurons", projection "pixels->neurons".

@@ -1,5 +1,7 @@
-"""Pictures of a network that has learned: receptive fields, and what became of thresholds and weights over training."""
+"""Pictures of a network that has learned: receptive fields, thresholds and weights over training, the spikes that decided."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +13,50 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw_history", "draw_receptive_fields"]
+__all__ = ["Deciding", "draw_decision", "draw_history", "draw_receptive_fields"]
 
 # Matplotlib is imported in the functions: it takes longer to load than a small network to learn.
 
 _MOST_FIELDS = 400
 """Receptive fields shown: more would be too small to see."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Deciding:
+    """What a neuron had to say on an image: when it spiked, what each pixel had contributed to that, and its shares of classes.
+
+    pixels : (height, width), mV or whatever a spike is caused by; votes : (classes,), with which it votes
+    """
+
+    title: str
+    pixels: NDArray[Any]
+    votes: NDArray[Any]
+
+
+def draw_decision(image: NDArray[Any], deciding: Sequence[Deciding], title: str) -> "Figure":
+    """Draw an image, ``image`` (height, width), and the neurons that decided its class, in the order in which they spiked."""
+    from matplotlib.figure import Figure
+
+    n = len(deciding) + 1
+    figure = Figure(figsize=(1.9 * n, 3.8), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    above, below = figure.subplots(2, n, squeeze=False, height_ratios=(3, 2))
+    above[0].imshow(image, cmap="gray_r")
+    above[0].set_title("image", fontsize=8)
+    sums = np.sum([one.votes for one in deciding], axis=0) if deciding else np.zeros(1)
+    for axes, votes in zip(below, [sums, *(one.votes for one in deciding)], strict=True):
+        axes.bar(np.arange(len(votes)), votes, color="C0")
+        axes.set_xticks(np.arange(len(votes)))
+        axes.tick_params(labelsize=6)
+    below[0].set_xlabel("class", fontsize=8)
+    below[0].set_ylabel("votes", fontsize=8)
+    most = max((float(np.abs(one.pixels).max()) for one in deciding), default=1.0) or 1.0
+    for axes, one in zip(above[1:], deciding, strict=True):
+        axes.imshow(one.pixels, cmap="RdBu_r", vmin=-most, vmax=most)
+        axes.set_title(one.title, fontsize=8)
+    for axes in above:
+        axes.set_axis_off()
+    return figure
 
 
 def draw_receptive_fields(fields: NDArray[Any], title: str) -> "Figure":

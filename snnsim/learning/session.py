@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from .pictures import draw_history, draw_receptive_fields
 from .progress import Report, silent
 from .trained import Provenance, load_learner, save_learner
 
-__all__ = ["RESULTS", "TRAINED", "accuracy_of", "learn"]
+__all__ = ["CONTROL", "RESULTS", "TRAINED", "accuracy_of", "learn", "learn_seeds"]
 
 RESULTS, TRAINED, CONTROL = "results.json", "network.npz", "control.npz"
 _PARTS = 50
@@ -75,7 +76,7 @@ def learn(
     opponent = learner.control() if control else None
     control_accuracy = None
     if opponent is not None:
-        opponent, _ = _trained(opponent, dataset, train, folder / CONTROL, every, report)
+        opponent, _ = _trained(opponent, dataset, train, folder / CONTROL, every, _titled("control, ", report))
         control_accuracy = accuracy_of(opponent.answers(test, threads), test)
     accuracy = accuracy_of(answers, test)
     ann = cheapest_backpropagation(train, accuracy, dataset.n_classes)
@@ -98,6 +99,50 @@ def learn(
     }  # fmt: skip
     (folder / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
     _draw(learner, test, folder, f"{learner.MODEL}, {learner.neurons:,} neurons: {accuracy:.2%}")
+    return results
+
+
+def _titled(title: str, report: Report) -> Report:
+    """Report stages under a title."""
+    return lambda progress: report(dataclasses.replace(progress, stage=title + progress.stage))
+
+
+def learn_seeds(
+    learners: Sequence[Learner],
+    dataset: Dataset,
+    out: str | os.PathLike[str],
+    *,
+    report: Report = silent,
+    **options: Any,
+) -> dict[str, Any]:
+    """Do the same for several seeds, each in a folder of its own, and return what ``results.json`` then holds of them all.
+
+    Its figures are means; ``accuracies`` and ``control_accuracies`` are those of each seed, ``accuracy_sd`` their spread.
+    """
+    folder = Path(out)
+    runs = [
+        learn(
+            learner,
+            dataset,
+            folder / f"seed-{learner.seed}",
+            report=_titled(f"seed {learner.seed}, ", report),
+            **options,
+        )
+        for learner in learners
+    ]
+    accuracies, controls = ([run[name] for run in runs] for name in ("accuracy", "control_accuracy"))
+    results = {
+        **runs[0],
+        "accuracy": float(np.mean(accuracies)),
+        "control_accuracy": None if controls[0] is None else float(np.mean(controls)),
+        "train_s": round(float(np.mean([run["train_s"] for run in runs])), 3),
+        "test_s": round(float(np.mean([run["test_s"] for run in runs])), 3),
+        "seeds": [run["seed"] for run in runs],
+        "accuracies": accuracies,
+        "accuracy_sd": float(np.std(accuracies, ddof=1)) if len(runs) > 1 else 0.0,
+        "control_accuracies": controls,
+    }
+    (folder / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
     return results
 
 
