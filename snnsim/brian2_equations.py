@@ -96,6 +96,8 @@ def _lif(name: str, model: LIF) -> Brian2Equations:
         parts.currents.append(current)
         if model.method == "exact":
             _refuse_equal(name, f"receptor {key!r}", constants[f"{own}_tau"], model)
+    if model.method == "backward_euler":
+        raise NetworkError(f"Brian2 backend: population {name!r}: Brian2 has no backward Euler")
     if type(model) not in _KINDS:
         raise NetworkError(f"Brian2 backend: population {name!r}: {type(model).__name__} is not supported")
     _KINDS[type(model)](name, model, parts)

@@ -12,6 +12,7 @@ from typing import Any
 from snnsim_models import (
     BCM,
     AntiHebbian,
+    ChargeSTDP,
     Covariance,
     DeltaRule,
     Oja,
@@ -157,6 +158,13 @@ def _anti_hebbian(r: AntiHebbian, parameters: Parameters) -> dict[str, str]:
     return {"pre": "-eta * (y1 - 2 * rho_0 * tau)", "post": "-eta * x1"}
 
 
+def _charge(r: ChargeSTDP, parameters: Parameters) -> dict[str, str]:
+    parameters |= {"eta": r.eta, "gain": r.gain, "mu": r.mu, "windows": r.pre_traces[0].tau / r.window}
+    # Of a source that has not fired the trace is 0.
+    age = "(windows * abs(log(x1 + int(x1 == 0))))"
+    return {"pre": "", "post": f"eta * (gain * {age} ** mu * int(x1 > 0) - weight)"}
+
+
 _CHANGES: Mapping[type[Plasticity], Callable[..., dict[str, Any]]] = {
     PairSTDP: _pair,
     TripletSTDP: _triplet,
@@ -167,4 +175,5 @@ _CHANGES: Mapping[type[Plasticity], Callable[..., dict[str, Any]]] = {
     RewardSTDP: _reward,
     DeltaRule: _delta,
     AntiHebbian: _anti_hebbian,
+    ChargeSTDP: _charge,
 }

@@ -161,3 +161,25 @@ def test_a_strong_conductance_is_stable() -> None:
     v = Simulator(net).run(10.0, inputs={"in": train([0], duration=10)}, record={"n": ["v"]}).v("n")[0, :, 0]
     assert (np.diff(v[2:]) >= 0).all()
     assert v[-1] == pytest.approx(60.0 * 1000 / 1001, rel=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_backward_euler_comes_to_the_same_as_exponential_euler(precision: str) -> None:
+    """The two differ by the order of dt; a conductance that is far too large for a step does no harm."""
+    ends = []
+    for dt in (0.1, 0.01):
+        for method in ("exponential_euler", "backward_euler"):
+            neuron = LIF(
+                tau_m=100.0, v_rest=-65.0, v_reset=-65.0, v_initial=-65.0, v_threshold=0.0, conductances=method,
+                receptors={"g": ExponentialConductance(tau=5.0, e_rev=-20.0)},
+            )  # fmt: skip
+            net = Network(dt=dt)
+            source, target = net.population("source", 1, SpikeArray()), net.population("target", 1, neuron)
+            net.connect(source, target, np.array([[3000.0]]), receptor="g")
+            train = SpikeTrain.from_times([0.0], [0], size=1, dt=dt, duration=2.0)
+            result = Simulator(net, precision=precision).run(2.0, inputs={"source": train}, record={"target": ["v"]})
+            assert result.v("target").dtype == precision
+            assert (result.v("target") <= -20.0 + 1e-4).all()
+            ends.append(float(result.v("target")[0, round(0.3 / dt), 0]))
+    apart = abs(ends[0] - ends[1]), abs(ends[2] - ends[3])
+    assert 0 < apart[1] < apart[0] / 5

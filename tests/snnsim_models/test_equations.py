@@ -94,6 +94,20 @@ def test_lif_with_conductances_follows_exponential_euler() -> None:
     assert step_of(model, (30.0, 4.0), held=True, drive=(0.25, 2.0)) == ((0.0, 4.0), False)
 
 
+def test_lif_with_conductances_follows_backward_euler_on_request() -> None:
+    model = LIF(
+        tau_m=5.0, v_rest=-2.0, r_m=3.0, i_offset=1.0, v_threshold=10.0, t_ref=1.0, receptors=CONDUCTING,
+        conductances="backward_euler",
+    )  # fmt: skip
+    # The same equation, with the v of the end of the step: v = 1 + 0.1 (19 - 1.75 v).
+    (v, i), spike = step_of(model, (1.0, 4.0), drive=(0.25, 2.0))
+    assert math.isclose(v, (1.0 + 0.1 * 19) / (1 + 0.1 * 1.75), rel_tol=1e-15)
+    assert (i, spike) == (4.0, False)
+    assert step_of(model, (30.0, 4.0), held=True, drive=(0.25, 2.0)) == ((0.0, 4.0), False)
+    with pytest.raises(ValueError, match=r"LIF\.conductances"):
+        LIF(conductances="forward_euler")
+
+
 def test_adaptive_threshold() -> None:
     given = {"v_threshold": 1.0, "v_reset": -1.0, "theta_plus": 0.5, "tau_theta": 5.0, "tau_m": 1e300}
     model = AdaptiveThresholdLIF(**given)
