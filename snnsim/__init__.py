@@ -33,6 +33,7 @@ from snnsim_models import (
     StepCurrent,
     Trace,
     TripletSTDP,
+    VolleySTDP,
 )
 
 from ._errors import AnnError, DatasetError, NetworkError, ResultsError, SimulationError, SnnsimError
@@ -125,6 +126,7 @@ __all__ = [
     "TimedInput",
     "Trace",
     "TripletSTDP",
+    "VolleySTDP",
     "Uniform",
     "WinnerTakeAll",
     "convert",

@@ -28,6 +28,7 @@ from .reward_stdp import RewardSTDP
 from .sources import Graded, Latency, Poisson, SpikeArray
 from .time_to_first_spike import TTFS
 from .triplet_stdp import TripletSTDP
+from .volley_stdp import VolleySTDP
 
 __all__ = [
     "BCM",
@@ -65,6 +66,7 @@ __all__ = [
     "StepCurrent",
     "Trace",
     "TripletSTDP",
+    "VolleySTDP",
 ]
 
 # What is listed is what the tests cover; a model of a user's own runs without standing here.
@@ -73,5 +75,5 @@ MODELS: tuple[type[Model], ...] = (
 )  # fmt: skip
 RECEPTORS: tuple[type[Receptor], ...] = (Delta, StepCurrent, ExponentialCurrent, AlphaCurrent, ExponentialConductance)
 PLASTICITY: tuple[type[Plasticity], ...] = (
-    PairSTDP, TripletSTDP, PostTriggeredSTDP, Oja, BCM, Covariance, RewardSTDP, DeltaRule, AntiHebbian,
+    PairSTDP, TripletSTDP, PostTriggeredSTDP, Oja, BCM, Covariance, RewardSTDP, DeltaRule, AntiHebbian, VolleySTDP,
 )  # fmt: skip
