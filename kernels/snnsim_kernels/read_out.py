@@ -79,14 +79,15 @@ def learn_read_out(
     """Show volleys in an order, one by one; the weights learn after each.
 
     features : uint64 (n, words), a bit for each input that spikes; labels : int64 (n,), below ``n_classes``, at most LANES
-    order : int64, numbers of volleys; weights : (64 words, LANES), of one real type with ``eta``, the learning rate
+    order : int64 (m,), numbers of volleys; weights : (64 words, LANES), of one real type with eta : (m,), the learning rates
     counts : int64 (ReadOutCount.COUNT,), which go on counting
     """
     places = np.empty(_WORD * features.shape[1], np.int64)
     v = np.empty(LANES, weights.dtype)
     one = weights.dtype.type(1)
     flat = weights.reshape(-1)
-    for i in order:
+    for shown in range(len(order)):
+        i = order[shown]
         n = _list_spikes(features[i], places)
         _integrate(flat, places, n, v)
         counts[_RIGHT] += np.int64(_highest(v, n_classes) == labels[i])
@@ -94,7 +95,7 @@ def learn_read_out(
         counts[_PLASTICITY] += n * n_classes
         for c in range(LANES):
             answer = one / (one + np.exp(-v[c]))
-            v[c] = eta * ((one if c == labels[i] else 0) - answer) if c < n_classes else 0
+            v[c] = eta[shown] * ((one if c == labels[i] else 0) - answer) if c < n_classes else 0
         for q in range(n):
             row = view(flat, places[q], LANES)
             for c in range(LANES):
