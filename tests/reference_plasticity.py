@@ -14,6 +14,7 @@ from snnsim_models import (
     PostTriggeredSTDP,
     RewardSTDP,
     TripletSTDP,
+    VolleySTDP,
 )
 
 __all__ = ["Synapse", "learned"]
@@ -138,6 +139,13 @@ def _anti_hebbian(r: AntiHebbian, side: str, w: float, x: Sequence[float], y: Se
     return -r.eta * (y[0] - 2 * r.rho_0 / 1000 * r.tau) if side == "pre" else -r.eta * x[0]
 
 
+def _volley(r: VolleySTDP, side: str, w: float, x: Sequence[float], y: Sequence[float]) -> float:
+    pre_spiked, post_spiked = (r.window * math.log(1 / z[0]) <= r.window if z[0] > 0 else False for z in (x, y))
+    if side == "pre":
+        return r.eta * (r.w_max - r.w_min) if post_spiked and not pre_spiked else 0.0
+    return r.eta * ((r.w_max if pre_spiked else r.w_min) - w)
+
+
 _CHANGES: Mapping[type[Plasticity], Callable[..., float]] = {
     PairSTDP: _pair,
     TripletSTDP: _triplet,
@@ -148,4 +156,5 @@ _CHANGES: Mapping[type[Plasticity], Callable[..., float]] = {
     RewardSTDP: _reward,
     DeltaRule: _delta,
     AntiHebbian: _anti_hebbian,
+    VolleySTDP: _volley,
 }

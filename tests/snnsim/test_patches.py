@@ -1,0 +1,234 @@
+"""Networks of patch detectors: the compiled loops against the general simulator, and what training, saving and resuming promise."""
+
+import dataclasses
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from snnsim_kernels.detectors import DetectorCount
+from snnsim_kernels.read_out import LANES, ReadOutCount, learn_read_out
+from snnsim_kernels.volleys import VolleyCount, learn_volleys
+
+from snnsim import (
+    IF,
+    AdaptiveThresholdLIF,
+    Dense,
+    DeltaRule,
+    Homeostasis,
+    Network,
+    NetworkError,
+    SimulationError,
+    Simulator,
+    SpikeArray,
+    SpikeTrain,
+    TimedInput,
+    VolleySTDP,
+    WinnerTakeAll,
+)
+from snnsim.datasets import Split, load
+from snnsim.learning.patch_training import PatchTraining
+from snnsim.learning.patches import PatchNetwork, PatchSettings
+
+SMALL = PatchSettings(
+    maps=24, kernel=4, stride=1, padding=1, latencies=(0.8, 0.5, 0.2), patches=4000, passes=2, least=3, theta=2.5, target=3.0,
+    threshold_images=600, epochs=4, read_out_rate=0.01,
+)  # fmt: skip
+
+# --- the loops against the general simulator --------------------------------------------------------------------------
+
+
+def test_the_competition_is_that_of_the_simulator() -> None:
+    """Volleys 300 ms apart, in one run of a network of adaptive neurons under the general rules."""
+    n, n_inputs, n_neurons, steps, period, eta = 60, 12, 5, 3, 300, 0.2
+    rng = np.random.default_rng(5)
+    volleys = rng.integers(0, 6, (n, n_inputs)).astype(np.uint8)  # 3 to 5: silent
+    first, tau_m, theta, rise = rng.uniform(-0.2, 1.0, (n_inputs, n_neurons)), 9.5, 1.5, 0.07
+
+    net = Network(dt=1.0)
+    inputs = net.population("in", n_inputs, SpikeArray())
+    model = AdaptiveThresholdLIF(
+        tau_m=tau_m, v_threshold=0.0, theta_initial=theta, theta_plus=rise, tau_theta=math.inf, t_ref=period - 20.0
+    )
+    neurons = net.population("n", n_neurons, model)
+    rule = VolleySTDP(w_min=-1.0, w_max=1.0, eta=eta, window=10.0)
+    net.connect(inputs, neurons, first, plasticity=rule)
+    net.regulate(neurons, WinnerTakeAll(inhibition=period - 20.0))
+    net.regulate(neurons, Homeostasis(rise / n_neurons))
+    simulator = Simulator(net)
+    spikes = [(i * period + int(volleys[i, j]), j) for i in range(n) for j in range(n_inputs) if volleys[i, j] < steps]
+    at, who = np.array(sorted(spikes)).T
+    train = SpikeTrain.from_times(at.astype(float), who, size=n_inputs, dt=1.0, duration=float(n * period))
+    result = simulator.run(n * period, inputs={"in": train}, record={"n": ["spikes", "theta"]})
+
+    weights, thetas = first.copy(), np.full(n_neurons, theta)
+    wins, counts = np.zeros(n_neurons, np.int64), np.zeros(VolleyCount.COUNT, np.int64)
+    learn_volleys(
+        volleys, steps, weights, thetas, math.exp(-1 / tau_m), np.full(n, eta), np.array([-1.0, 1.0]), rise,
+        rise / n_neurons, wins, counts,
+    )  # fmt: skip
+    np.testing.assert_allclose(simulator.weights("in->n").reshape(n_inputs, n_neurons), weights, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(result.states["n", "theta"][0, -1], thetas, rtol=0, atol=1e-12)
+    assert np.array_equal(np.bincount(result.spikes["n"].neurons, minlength=n_neurons), wins)
+    assert np.count_nonzero(wins) > 2  # a real competition ...
+    assert 0 < counts[VolleyCount.SPIKES] < n  # ... that not every volley decides ...
+    assert counts[VolleyCount.LATENCY] > 0  # ... nor its first spikes
+    late = (volleys < steps)[:, :, None] & (volleys[:, :, None] > 0)
+    assert late.any()
+
+
+@pytest.fixture(scope="module")
+def trained() -> PatchNetwork:
+    training = PatchTraining(SMALL, load("digits").train, 10, seed=1)
+    assert list(training.run())[-1].done == 4 * len(load("digits").train)
+    return training.network
+
+
+def test_detectors_pooling_and_answers_are_those_of_the_simulator(trained: PatchNetwork) -> None:
+    test = load("digits").test
+    weights = trained.weights.copy()
+    trained.weights[np.abs(weights) < 0.1] = 0  # a zero is not a synapse
+    simulator = Simulator(trained.network(), precision="float32")
+    for image in test.images[:12]:
+        simulator.reset()
+        record = {"detectors": "spikes", "pooled": "spikes", "classes": "v"}
+        result = simulator.run(
+            SMALL.steps + 3.0, inputs={"pixels": trained.volley(image, test.full_scale)}, record=record
+        )
+        features, counts = trained.detect(trained.encode(image[None], test.full_scale))
+        answer, _ = trained.answers(image[None], test.full_scale)
+        bits = np.unpackbits(features.view(np.uint8), bitorder="little")
+        assert np.array_equal(np.flatnonzero(bits), np.sort(result.spikes["pooled"].neurons))
+        events = dict(zip(result.operations.projections, result.operations.events.sum(axis=(0, 1)), strict=True))
+        assert counts[DetectorCount.EVENTS] == events["pixels->detectors"] < 24 * 16 * counts[DetectorCount.INPUT_SPIKES]
+        assert counts[DetectorCount.POOLING_EVENTS] == events["detectors->pooled"]
+        assert counts[DetectorCount.SPIKES] == len(result.spikes["detectors"].neurons) > 0
+        assert counts[DetectorCount.POOLED_SPIKES] == len(result.spikes["pooled"].neurons)
+        assert int(np.argmax(result.v("classes")[0, -1])) == answer[0]
+    trained.weights[...] = weights
+
+
+def test_the_read_out_learns_by_the_delta_rule_of_the_simulator() -> None:
+    n_inputs, n_classes, n, eta = 20, 4, 15, 0.3
+    rng = np.random.default_rng(2)
+    spiking, labels = rng.random((n, n_inputs)) < 0.4, rng.integers(0, n_classes, n)
+    net = Network(dt=1.0)
+    inputs = net.population("in", n_inputs, SpikeArray())
+    classes = net.population("out", n_classes, IF(v_threshold=math.inf))
+    net.connect(
+        inputs, classes, Dense(np.full((n_inputs, n_classes), 1e-9)), plasticity=DeltaRule(eta=eta, own=0.0, tau=math.inf)
+    )
+    simulator = Simulator(net)
+    for pattern, label in zip(spiking, labels, strict=True):
+        simulator.reset()
+        (who,) = np.nonzero(pattern)
+        train = SpikeTrain.from_times(np.zeros(len(who)), who, size=n_inputs, dt=1.0, duration=2.0)
+        v = simulator.run(2.0, inputs={"in": train}, record={"out": "v"}).v("out")[0, -1]
+        error = (np.arange(n_classes) == label) - 1 / (1 + np.exp(-v))
+        simulator.run(2.0, modulators={"in->out": TimedInput([0.0], error[None])})
+    words = np.zeros((n, 1), np.uint64)
+    for i, j in itertools.product(range(n), range(n_inputs)):
+        words[i, 0] |= np.uint64(int(spiking[i, j]) << j)
+    weights, counts = np.zeros((64, LANES)), np.zeros(ReadOutCount.COUNT, np.int64)
+    learn_read_out(words, labels, np.arange(n), n_classes, weights, np.full(n, eta), counts)
+    found = simulator.weights("in->out").reshape(n_inputs, n_classes)
+    np.testing.assert_allclose(found, weights[:n_inputs, :n_classes], rtol=0, atol=1e-6)  # it starts at 1e-9
+    assert np.abs(found).max() > 0.1
+    assert not weights[n_inputs:].any()
+    assert not weights[:, n_classes:].any()
+    assert counts[ReadOutCount.EVENTS] == counts[ReadOutCount.PLASTICITY_UPDATES] == spiking.sum() * n_classes
+
+
+# --- training ---------------------------------------------------------------------------------------------------------
+
+
+def accuracy(network: PatchNetwork, split: Split) -> float:
+    return float(np.mean(network.answers(split.images, split.full_scale)[0] == split.labels))
+
+
+def test_it_learns_digits_and_every_map_takes_part(trained: PatchNetwork) -> None:
+    split = load("digits").test
+    assert accuracy(trained, split) > 0.95  # a tenth by chance
+    _, counts = trained.detect(trained.encode(split.images, split.full_scale))
+    per_map = counts[DetectorCount.SPIKES] / len(split) / SMALL.maps
+    assert per_map == pytest.approx(SMALL.target, rel=0.25)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_network(trained: PatchNetwork) -> None:
+    """Interrupted in each stage, and cut into other parts."""
+    split = load("digits").train
+    whole = PatchTraining(SMALL, split, 10, seed=1)
+    parts = len(list(whole.run(700)))
+    assert parts > 8
+    for stop in (1, 4, parts - 5, parts - 1):
+        first = PatchTraining(SMALL, split, 10, seed=1)
+        list(itertools.islice(first.run(700), stop))
+        state = {name: array.copy() for name, array in first.state.items()}
+        second = PatchTraining(SMALL, split, 10, seed=1)
+        second.restore(state)
+        list(second.run(1000))
+        for name, array in second.network.learned.items():
+            assert np.array_equal(array, trained.learned[name]), (stop, name)
+
+
+def test_a_saved_network_answers_alike_and_any_number_of_threads_does(trained: PatchNetwork, tmp_path: Path) -> None:
+    split = load("digits").test
+    trained.save(tmp_path / "network.npz")
+    loaded = PatchNetwork.load(tmp_path / "network.npz")
+    assert loaded.settings == trained.settings
+    for threads in (1, 2, 5):
+        for network in (trained, loaded):
+            answers, counts = network.answers(split.images, split.full_scale, threads)
+            assert np.array_equal(answers, trained.answers(split.images, split.full_scale)[0])
+            assert np.array_equal(counts, trained.answers(split.images, split.full_scale)[1])
+
+
+def test_the_control_keeps_its_random_detectors() -> None:
+    training = PatchTraining(SMALL, load("digits").train.first(300), 10, control=True)
+    before = training.network.weights.copy()
+    stages = {progress.stage for progress in training.run()}
+    assert stages == {"thresholds", "read-out"}
+    assert np.array_equal(training.network.weights, before)
+
+
+def test_inputs_after_the_winner_are_learned() -> None:
+    """What a window that ends at the post spike would forget: the late spikes of the volley."""
+    volley = np.array([[0, 0, 1, 2, 3, 3]], np.uint8)
+    weights = np.full((6, 1), 0.5, np.float32)
+    learn_volleys(
+        volley, 3, weights, np.full(1, 0.6, np.float32), np.float32(0.9), np.full(1, 0.1, np.float32),
+        np.array([-1, 1], np.float32), np.float32(0), np.float32(0), np.zeros(1, np.int64),
+        counts := np.zeros(VolleyCount.COUNT, np.int64),
+    )  # fmt: skip
+    assert counts[VolleyCount.LATENCY] == 0  # it won at once
+    np.testing.assert_allclose(weights[:, 0], [0.55, 0.55, 0.55, 0.55, 0.35, 0.35], atol=1e-6)
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("maps", 0), ("stride", 0), ("padding", -1), ("tau_m", 0.0), ("theta", math.nan), ("eta", 1.5), ("target", math.inf),
+        ("latencies", (0.3, 0.6)), ("latencies", ()), ("augmented", 9), ("read_out_rate", -1.0), ("kernel", 40), ("pool", 30),
+    ],
+)  # fmt: skip
+def test_values_out_of_bounds(name: str, value: object) -> None:
+    with pytest.raises(NetworkError, match=rf"PatchSettings\.{name}"):
+        PatchNetwork(dataclasses.replace(PatchSettings(), **{name: value}), (28, 28), 10)  # type: ignore[arg-type]
+
+
+def test_foreign_states_and_files(trained: PatchNetwork, tmp_path: Path) -> None:
+    other = PatchTraining(dataclasses.replace(SMALL, maps=8), load("digits").train, 10)
+    with pytest.raises(SimulationError, match="weights"):
+        other.restore(PatchTraining(SMALL, load("digits").train, 10).state)
+    with pytest.raises(SimulationError, match="theta"):
+        other.restore({**other.network.learned})
+    with pytest.raises(SimulationError, match="no such file"):
+        PatchNetwork.load(tmp_path / "none.npz")
+    simulator = Simulator(trained.network())
+    simulator.save(tmp_path / "state.npz")
+    with pytest.raises(SimulationError, match="another network"):
+        PatchNetwork.load(tmp_path / "state.npz")
