@@ -18,18 +18,19 @@ import numpy as np
 from numpy.typing import NDArray
 from snnsim_kernels.layout import Counters, State
 from snnsim_kernels.layout import PopulationColumn as Pop
+from snnsim_kernels.layout import ProjectionColumn as Proj
 from snnsim_kernels.layout import RecorderColumn as Rec
 from snnsim_kernels.layout import StimulusColumn as Stim
 from snnsim_kernels.layout import TimedInputColumn as Timed
+from snnsim_kernels.plasticity_layout import PlasticityColumn as Plastic
 from snnsim_kernels.random import draws, words_of
 
 from ._errors import NetworkError, SimulationError
 from .backend import Backend, Stretch
 from .brian2_equations import Brian2Equations, equations_of
+from .brian2_synapses import Brian2Synapses, PlasticSynapses
 from .compilation import CompiledNetwork
-from .connections import Connection, listed
 from .cpu_backend import CpuBackend
-from .network import Projection
 
 __all__ = ["Brian2Backend"]
 
@@ -64,7 +65,11 @@ class Brian2Backend(Backend):
                 self._equations[name] = equations_of(name, population.model, network.dt)
         if network.regulations:
             raise NetworkError(f"Brian2 backend: {type(network.regulations[0][1]).__name__} is not supported")
-        self._synapses = [_Synapses.of(projection, network.dt) for projection in network.projections]
+        self._synapses = [Brian2Synapses.of(projection, network.dt) for projection in network.projections]
+        self._plastic = [
+            PlasticSynapses.learning(compiled, number, self._synapses[int(row[Plastic.PROJECTION])])
+            for number, row in enumerate(compiled.plasticity.rules)
+        ]
 
     def advance(self, stretch: Stretch) -> NDArray[np.int32]:
         """Run a stretch that starts at step 0 and return the spike log."""
@@ -72,6 +77,14 @@ class Brian2Backend(Backend):
             raise SimulationError(
                 "Brian2 backend: weights that were changed after the simulator was made are not supported"
             )
+        if not np.array_equal(stretch.constants, self.compiled.constants):
+            raise SimulationError("Brian2 backend: frozen adaptive thresholds are not supported")
+        plastic = self._plastic if len(stretch.learning.rules) else []
+        for synapses in plastic:
+            if np.isin(self.compiled.projections[synapses.projection, Proj.WEIGHTS], recorded_weights(stretch)):
+                raise SimulationError(
+                    f"Brian2 backend: weights of projection {synapses.name}, which learn, cannot be recorded"
+                )
         updates, fired, events = stretch.counters
         everyone = stretch.populations.copy()
         everyone[:, Pop.RECORD_SPIKES] = 1
@@ -99,10 +112,12 @@ class Brian2Backend(Backend):
             fired[0, :, column] += np.bincount(step // stretch.per_bin, minlength=fired.shape[1])
             if row[Pop.RECORD_SPIKES]:
                 logs.append(np.column_stack([np.zeros_like(step), step, neuron + row[Pop.NEURON]]).astype(np.int32))
-        for column, synapses in enumerate(self._synapses):
+        for column, joined in enumerate(self._synapses):
             each = np.zeros(stretch.last, np.int64)
-            synapses.count(*spikes[synapses.source], each)
+            joined.count(*spikes[joined.source], each)
             np.add.at(events[0, :, column], np.arange(stretch.last) // stretch.per_bin, each)
+        for synapses in plastic:
+            synapses.count_updates(spikes, stretch.learning, stretch.last, stretch.per_bin)
         return np.concatenate(logs)
 
     def _run(self, stretch: Stretch, log: NDArray[np.int32]) -> dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]:
@@ -139,7 +154,14 @@ class Brian2Backend(Backend):
             groups[name] = group
         self._stimulate(stretch, groups, owners)
         self._set_inputs(stretch, groups, owners)
-        joined = [synapses.made(brian2, groups, self._equations, clock) for synapses in self._synapses if len(synapses)]
+        learning = {p.projection: p for p in self._plastic if len(stretch.learning.rules)}
+        static = [s for number, s in enumerate(self._synapses) if number not in learning and len(s)]
+        joined = [synapses.made(brian2, groups, self._equations, clock) for synapses in static]
+        learned = [
+            (plastic, plastic.plastic(brian2, groups, self._equations, clock, stretch.learning, stretch.last))
+            for plastic in learning.values()
+            if len(plastic)
+        ]
         monitors = {name: brian2.SpikeMonitor(groups[name]) for name in self._equations}
         # Between update and delivery: the value that is compared with the threshold.
         states = [
@@ -149,7 +171,13 @@ class Brian2Backend(Backend):
             for name, variable in [owners.get(int(row[Rec.STATE]), ("", ""))]
             if name
         ]
-        run = brian2.Network(*groups.values(), *joined, *monitors.values(), *(monitor for _, monitor, _ in states))
+        run = brian2.Network(
+            *groups.values(),
+            *joined,
+            *(made for _, made in learned),
+            *monitors.values(),
+            *(monitor for _, monitor, _ in states),
+        )
         with _numpy_code(brian2):
             run.run(
                 stretch.last * net.dt * ms,
@@ -157,6 +185,8 @@ class Brian2Backend(Backend):
                 report_period=0.1 * brian2.second,
                 namespace={},
             )
+        for plastic, made in learned:
+            plastic.hand_back(made, stretch.weights)
         for row, monitor, variable in states:
             values = np.asarray(getattr(monitor, variable)).T[:: row[Rec.EVERY]]
             if row[Rec.INDEX] >= 0:
@@ -208,64 +238,9 @@ class Brian2Backend(Backend):
         group.namespace[name] = self._brian2.TimedArray(values, dt=self.compiled.network.dt * self._brian2.ms)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Synapses:
-    """A projection as a list of synapses: source and target neurons within their populations, weights, delays in steps."""
-
-    source: str
-    target: str
-    variable: str
-    dt: float
-    i: NDArray[np.int64]
-    j: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    delays: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, projection: Projection, dt: float) -> "_Synapses":
-        connection: Connection = projection.connection
-        found = listed(connection)
-        if found is None:
-            kind = type(connection).__name__
-            raise NetworkError(f"Brian2 backend: projection {projection.name}: {kind} is not supported")
-        i, j, weights, delays = found
-        times = np.broadcast_to(projection.delay if delays is None else delays, len(i))
-        return cls(
-            projection.source.population.name,
-            projection.target.population.name,
-            projection.target.population.model.arrival(projection.receptor),
-            dt,
-            i + projection.source.start,
-            j + projection.target.start,
-            weights,
-            np.rint(times / dt).astype(np.int64),
-        )
-
-    def __len__(self) -> int:
-        return len(self.i)
-
-    def made(self, brian2: Any, groups: dict[str, Any], equations: dict[str, Brian2Equations], clock: Any) -> Any:
-        """Return the Brian2 Synapses between the groups."""
-        variable = equations[self.target].variables[self.variable]
-        delays = self.delays * self.dt * brian2.ms
-        # One value where one will do: Brian2's queue is then far cheaper.
-        one = (self.delays == self.delays[0]).all()
-        synapses = brian2.Synapses(
-            groups[self.source], groups[self.target], "weight : 1", on_pre=f"{variable}_post += weight",
-            delay=delays[0] if one else None, clock=clock, namespace={},
-        )  # fmt: skip
-        synapses.connect(i=self.i, j=self.j)
-        synapses.weight = self.weights
-        if not one:
-            synapses.delay = delays
-        return synapses
-
-    def count(self, steps: NDArray[np.int64], neurons: NDArray[np.int64], events: NDArray[np.int64]) -> None:
-        """Add to ``events``, one entry per step, the deliveries that the spikes of the source population cause."""
-        for delay in np.unique(self.delays):
-            fan_out = np.bincount(self.i[self.delays == delay], minlength=int(neurons.max(initial=0)) + 1)
-            within = steps + delay < len(events)
-            np.add.at(events, steps[within] + delay, fan_out[neurons[within]])
+def recorded_weights(stretch: Stretch) -> NDArray[np.int64]:
+    """Return where the recorded weights of each projection start."""
+    return np.asarray(stretch.recorders[stretch.recorders[:, Rec.POPULATION] < 0, Rec.STATE])
 
 
 def _import() -> Any:

@@ -108,11 +108,12 @@ _UNIT_WITHOUT_LEAK = 2.0**-12  # mV/ms, for the currents of IF, which integrates
 class Comparison:
     """One network in both simulators.
 
-    agrees : equal spikes and potentials within 1e-9 mV; for a chaotic network no distribution that differs by more than those of
-        99 runs of snnsim do whose neurons are kicked a little at the start
+    agrees : equal spikes, potentials within 1e-9 mV, learned weights within 1e-9; for a chaotic network no distribution that
+        differs by more than those of 99 runs of snnsim do whose neurons are kicked a little at the start
     spikes : those of snnsim, sources not counted
     first_divergence_ms : the first step in which spikes differ; None if none do
     max_dv_mv : the largest difference of potentials up to there; None where they were not recorded
+    max_dw : the largest difference of weights that have learned, in their unit; None where none have
     distributions : for a chaotic network the Kolmogorov-Smirnov statistic of each, and p, the share of these runs that exceed it
     """
 
@@ -122,6 +123,7 @@ class Comparison:
     first_divergence_ms: float | None
     max_dv_mv: float | None
     distributions: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
+    max_dw: float | None = None
 
 
 def every_case() -> Iterator[Case]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -194,6 +195,10 @@ class Simulator:
         self._step, self._seed, self._first_sample = (numbers[key] for key in ("step", "seed", "first_sample"))
         self._interrupted = False
 
+    @cached_property
+    def _frozen_constants(self) -> NDArray[np.floating]:
+        return frozen_constants(self._compiled)
+
     @property
     def _budget(self) -> int | None:
         return None if self._memory is None else self._memory - self._compiled.nbytes
@@ -277,7 +282,7 @@ class Simulator:
                 timed_values=given.timed_values,
                 weights=self._weights,
                 learning=learning,
-                constants=frozen_constants(compiled) if self._frozen else compiled.constants,
+                constants=self._frozen_constants if self._frozen else compiled.constants,
                 regulations=frozen_regulations(compiled) if self._frozen else compiled.regulations,
                 trains=given.trains,
                 per_bin=per_bin,

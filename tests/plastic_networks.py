@@ -9,6 +9,7 @@ from snnsim import (
     BCM,
     LIF,
     AntiHebbian,
+    ChargeSTDP,
     Covariance,
     DeltaRule,
     Network,
@@ -45,6 +46,7 @@ RULES: Mapping[str, Plasticity] = {
     "reward, nearest": RewardSTDP(w_max=0.02, a_plus=1e-5, a_minus=1.2e-5, tau_e=40.0, tau_d=5.0, pairing="nearest"),
     "delta": DeltaRule(eta=2e-5),
     "delta, signal alone": DeltaRule(w_min=0.0, w_max=0.02, eta=5e-5, own=0.0, tau=50.0),
+    "charge": ChargeSTDP(w_max=0.02, eta=1e-3, gain=0.02, window=50.0, mu=1.0),
     "anti-Hebbian": AntiHebbian(w_min=-0.02, eta=2e-4, rho_0=8.0),
     "volley": VolleySTDP(w_min=-0.01, w_max=0.02, eta=0.02, window=30.2),
 }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from snnsim_models import (
     BCM,
     AntiHebbian,
+    ChargeSTDP,
     Covariance,
     DeltaRule,
     Oja,
@@ -139,6 +140,13 @@ def _anti_hebbian(r: AntiHebbian, side: str, w: float, x: Sequence[float], y: Se
     return -r.eta * (y[0] - 2 * r.rho_0 / 1000 * r.tau) if side == "pre" else -r.eta * x[0]
 
 
+def _charge(r: ChargeSTDP, side: str, w: float, x: Sequence[float], y: Sequence[float]) -> float:
+    if side == "pre":
+        return 0.0
+    age = -math.log(x[0]) * r.pre_traces[0].tau if x[0] > 0 else 0.0
+    return r.eta * (r.gain * (max(age, 0.0) / r.window) ** r.mu - w)
+
+
 def _volley(r: VolleySTDP, side: str, w: float, x: Sequence[float], y: Sequence[float]) -> float:
     pre_spiked, post_spiked = (r.window * math.log(1 / z[0]) <= r.window if z[0] > 0 else False for z in (x, y))
     if side == "pre":
@@ -156,5 +164,6 @@ _CHANGES: Mapping[type[Plasticity], Callable[..., float]] = {
     RewardSTDP: _reward,
     DeltaRule: _delta,
     AntiHebbian: _anti_hebbian,
+    ChargeSTDP: _charge,
     VolleySTDP: _volley,
 }

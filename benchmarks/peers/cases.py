@@ -1,4 +1,4 @@
-"""The benchmarks: a name such as cuba-4000, brunel-12500 (neurons) or microcircuit-0.1 (scale) makes a case."""
+"""The benchmarks: a name such as cuba-4000, brunel-12500, stdp-5000 (neurons) or microcircuit-0.1 (scale) makes a case."""
 
 import dataclasses
 import math
@@ -50,11 +50,13 @@ def case(name: str) -> Case:
         n = int(number)
     except ValueError:
         n = 0
-    if n <= 0 or network not in ("cuba", "brunel"):
-        raise ValueError(f"no benchmark {name!r}: cuba-4000, brunel-12500, microcircuit-0.1, or other sizes of these")
+    if n <= 0 or network not in ("cuba", "brunel", "stdp"):
+        raise ValueError(
+            f"no benchmark {name!r}: cuba-4000, brunel-12500, stdp-5000, microcircuit-0.1, or other sizes of these"
+        )
     sizes = {"exc": round(0.8 * n), "inh": n - round(0.8 * n)}
-    degree = 80.0 if network == "cuba" else 1250.0
-    return Case(name, network, sizes, (degree, degree), n / (4000 if network == "cuba" else 12_500))
+    degree, size = {"cuba": (80.0, 4000), "brunel": (1250.0, 12_500), "stdp": (500.0, 5000)}[network]
+    return Case(name, network, sizes, (degree, degree), n / size)
 
 
 def _microcircuit(name: str, scale: float) -> Case:

@@ -2,7 +2,8 @@
 
 A task: ``network`` and ``sizes`` (neurons by population), ``seed``, ``delay`` (ms; CUBA), ``precision`` (snnsim), ``scale`` and
 ``tables`` (microcircuit), ``discard`` and ``duration`` (ms, simulated before the clock starts and while it runs), ``folder`` (where
-compiled code may stay) and ``spikes`` (the file for what is recorded).
+compiled code may stay) and ``spikes`` (the file for what is recorded). ``traces`` (Brian2, plastic network): where those of the
+post trains are, "synapses" or "neurons".
 """
 
 import json
@@ -32,8 +33,20 @@ def peak_mb() -> float:
 
 
 def hand_back(
-    task: dict[str, Any], build_s: float, sim_s: float, peak: float, steps: np.ndarray, neurons: np.ndarray
+    task: dict[str, Any],
+    build_s: float,
+    sim_s: float,
+    peak: float,
+    steps: np.ndarray,
+    neurons: np.ndarray,
+    weights: np.ndarray | None = None,
+    cpu_s: float | None = None,
 ) -> None:
     """Write the spikes (steps of DT since the clock started; neurons numbered through all populations), print the rest as JSON."""
     np.savez(task["spikes"], steps=np.asarray(steps, np.int64), neurons=np.asarray(neurons, np.int64))
-    print(json.dumps({"build_s": build_s, "sim_s": sim_s, "peak_mb": peak}))
+    measured = {"build_s": build_s, "sim_s": sim_s, "peak_mb": peak}
+    if cpu_s is not None:
+        measured["cpu_s"] = cpu_s
+    if weights is not None:  # those that have learned, mV
+        measured |= {"weight_mean": float(np.mean(weights)), "weight_std": float(np.std(weights))}
+    print(json.dumps(measured))

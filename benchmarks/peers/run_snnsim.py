@@ -8,7 +8,7 @@ import numpy as np  # noqa: E402
 
 import snnsim as sn  # noqa: E402
 from peers.process import hand_back, peak_mb, read_task  # noqa: E402
-from snnsim.networks import brunel, cuba, microcircuit  # noqa: E402
+from snnsim.networks import brunel, cuba, microcircuit, stdp  # noqa: E402
 
 
 def main() -> None:
@@ -18,6 +18,8 @@ def main() -> None:
         net = cuba(neurons / 4000, seed, delay=task["delay"])
     elif task["network"] == "brunel":
         net = brunel(neurons / 12_500, seed, fixed_in_degree=True)
+    elif task["network"] == "stdp":
+        net = stdp(neurons / 5000, seed, fixed_in_degree=True)
     else:
         net = microcircuit(task["scale"], seed)
     simulator = sn.Simulator(net, threads=1, precision=task["precision"])
@@ -26,9 +28,9 @@ def main() -> None:
     built = time.perf_counter()
     if task["discard"]:
         simulator.run(task["discard"])
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     result = simulator.run(task["duration"], record={name: ["spikes"] for name in task["sizes"]})
-    done = time.perf_counter()
+    done, worked = time.perf_counter(), time.process_time() - worked
     peak = peak_mb()
     first = np.cumsum([0, *task["sizes"].values()])
     trains = [result.spikes[name] for name in task["sizes"]]
@@ -39,6 +41,8 @@ def main() -> None:
         peak,
         np.concatenate([train.steps - result.start for train in trains]),
         np.concatenate([train.neurons + start for train, start in zip(trains, first, strict=False)]),
+        simulator.weights("exc->exc") if task["network"] == "stdp" else None,
+        worked,
     )
 
 

@@ -12,6 +12,7 @@ from .adaptive_threshold import AdaptiveThresholdLIF
 from .alpha_current import AlphaCurrent
 from .anti_hebbian import AntiHebbian
 from .bcm import BCM
+from .charge_stdp import ChargeSTDP
 from .covariance import Covariance
 from .delta_rule import DeltaRule
 from .direct import Delta, StepCurrent
@@ -43,6 +44,7 @@ __all__ = [
     "AdaptiveThresholdLIF",
     "AlphaCurrent",
     "AntiHebbian",
+    "ChargeSTDP",
     "Covariance",
     "Delta",
     "DeltaRule",
@@ -75,5 +77,6 @@ MODELS: tuple[type[Model], ...] = (
 )  # fmt: skip
 RECEPTORS: tuple[type[Receptor], ...] = (Delta, StepCurrent, ExponentialCurrent, AlphaCurrent, ExponentialConductance)
 PLASTICITY: tuple[type[Plasticity], ...] = (
-    PairSTDP, TripletSTDP, PostTriggeredSTDP, Oja, BCM, Covariance, RewardSTDP, DeltaRule, AntiHebbian, VolleySTDP,
+    PairSTDP, TripletSTDP, PostTriggeredSTDP, Oja, BCM, Covariance, RewardSTDP, DeltaRule, AntiHebbian,
+    ChargeSTDP, VolleySTDP,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: ``snnsim mnist``, ``snnsim train``, ``snnsim simulate``, ``snnsim info``."""
+"""The command line: ``snnsim mnist``, ``snnsim train``, ``snnsim learn``, ``snnsim simulate``, ``snnsim info``."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ import typer
 from snnsim import __version__
 from snnsim.cli.crosscheck import crosscheck
 from snnsim.cli.info import info
+from snnsim.cli.learn import learn
 from snnsim.cli.mnist import mnist
 from snnsim.cli.simulate import simulate
 from snnsim.cli.train import train
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.command()(mnist)
 app.command()(train)
+app.command()(learn)
 app.command()(simulate)
 app.command()(info)
 app.command()(crosscheck)

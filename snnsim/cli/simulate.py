@@ -9,7 +9,7 @@ from snnsim.cli._console import clear_errors, tell
 
 
 def simulate(
-    name: Annotated[str, typer.Argument(help="cuba, coba, brunel or microcircuit.")],
+    name: Annotated[str, typer.Argument(help="cuba, coba, brunel, microcircuit or stdp.")],
     scale: Annotated[
         float, typer.Option(help="Of the number of neurons; of the microcircuit's inputs per neuron, too.")
     ] = 1.0,

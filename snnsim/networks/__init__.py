@@ -7,13 +7,15 @@ from .brunel import brunel
 from .coba import coba
 from .cuba import cuba
 from .microcircuit import microcircuit
+from .stdp import stdp
 
-__all__ = ["NETWORKS", "brunel", "coba", "cuba", "microcircuit"]
+__all__ = ["NETWORKS", "brunel", "coba", "cuba", "microcircuit", "stdp"]
 
 NETWORKS: dict[str, Callable[..., Network]] = {
     "cuba": cuba,
     "coba": coba,
     "brunel": brunel,
     "microcircuit": microcircuit,
+    "stdp": stdp,
 }
 """Networks by name; each takes ``scale`` (above 0) and ``seed``."""

@@ -300,7 +300,7 @@ def test_simulate_prints_a_row_for_each_population_of_neurons(network, options, 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("nowhere",), "there are cuba, coba, brunel, microcircuit"),
+        (("nowhere",), "there are cuba, coba, brunel, microcircuit, stdp"),
         (("cuba", "--background", "dc"), "--background is an option of the microcircuit, cuba has none"),
         (("microcircuit", "--scale", 0.05, "--background", "noise"), "background must be 'poisson' or 'dc'"),
         (("cuba", "--scale", 0.05, "--discard", -1), "duration"),

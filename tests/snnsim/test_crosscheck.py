@@ -12,7 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 import snnsim as sn
-from snnsim import brian2_backend, crosscheck
+from snnsim import brian2_backend, crosscheck, plasticity_crosscheck
 from snnsim.cli.crosscheck import crosscheck as command
 from snnsim.crosscheck import (
     FACTORS,
@@ -349,17 +349,23 @@ def test_a_chaotic_network_agrees_with_itself_and_not_with_another(monkeypatch, 
 def test_the_command_writes_json_and_exits_with_1_where_any_disagrees(monkeypatch, tmp_path, agrees):
     spiked = Comparison("spiked", True, 12, None, 1e-13)
     chaotic = Comparison("chaotic", agrees, 30, 13.1, None, {"rate": (0.1, 0.5)})
+    learned = Comparison("learned", True, 20, None, None, max_dw=2e-14)
+    monkeypatch.setattr(plasticity_crosscheck, "PLASTIC", {"learned": None})
+    monkeypatch.setattr(plasticity_crosscheck, "compare_learning", lambda name, duration: learned)
     monkeypatch.setattr(crosscheck, "covering_cases", lambda: [case(model="IF")])
     monkeypatch.setattr(crosscheck, "compare", lambda case, duration: spiked)
     monkeypatch.setattr(crosscheck, "CHAOTIC", {"chaotic": (lambda: None, "float64")})
     monkeypatch.setattr(crosscheck, "compare_statistics", lambda *arguments: chaotic)
     ran = CliRunner().invoke(COMMAND, ["--json", str(tmp_path / "c.json"), "--time", "5"])
     assert ran.exit_code == (0 if agrees else 1), ran.output
+    keys = ("name", "agrees", "spikes", "first_divergence_ms", "max_dv_mv", "max_dw")
+    rows = (
+        ("spiked", True, 12, None, 1e-13, None),
+        ("learned", True, 20, None, None, 2e-14),
+        ("chaotic", agrees, 30, 13.1, None, None),
+    )
     assert json.loads((tmp_path / "c.json").read_text()) == {
-        "cases": [
-            {"name": "spiked", "agrees": True, "spikes": 12, "first_divergence_ms": None, "max_dv_mv": 1e-13},
-            {"name": "chaotic", "agrees": agrees, "spikes": 30, "first_divergence_ms": 13.1, "max_dv_mv": None},
-        ]
+        "cases": [dict(zip(keys, row, strict=True)) for row in rows]
     }
     assert ("NO" in ran.stdout) != agrees
     assert ("statistically" in ran.stdout) == agrees

@@ -43,21 +43,20 @@ def test_float32_learns_the_same_to_its_precision(name: str) -> None:
     np.testing.assert_allclose(ours, final(name), rtol=0, atol=2e-7 * STEPS**0.5)
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_threads_change_nothing(threads: int) -> None:
+def test_threads_change_nothing() -> None:
     """A large network, which without plasticity a team of threads would run."""
     net = Network(dt=1.0, seed=2)
     a = net.population("a", 40_000, Poisson(rate=20.0))
     b = net.population("b", 10_000, LIF(tau_m=10.0, v_rest=0.0, v_threshold=1.0, v_reset=0.0, t_ref=0.0))
     net.connect(a, b, FixedProbability(0.001), weight=0.3, plasticity=PairSTDP(a_plus=0.01, a_minus=0.011))
-    simulator = Simulator(net, threads=threads)
-    simulator.run(30.0)
-    weights = simulator.weights("a->b")
-    assert np.ptp(weights) > 0
-    assert float(weights.sum()) == pytest.approx(LARGE.setdefault("sum", float(weights.sum())), rel=0, abs=0)
-
-
-LARGE: dict[str, float] = {}
+    found = []
+    for threads in (1, 2, 3):
+        simulator = Simulator(net, threads=threads)
+        simulator.run(30.0)
+        found.append(simulator.weights("a->b"))
+    assert np.ptp(found[0]) > 0.01
+    assert np.array_equal(found[0], found[1])
+    assert np.array_equal(found[0], found[2])
 
 
 def test_slices_learn_only_from_their_own_spikes() -> None:

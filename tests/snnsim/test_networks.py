@@ -9,7 +9,7 @@ import pytest
 
 import snnsim as sn
 from snnsim import Network, NetworkError, Simulator
-from snnsim.networks import NETWORKS, brunel, coba, cuba, microcircuit
+from snnsim.networks import NETWORKS, brunel, coba, cuba, microcircuit, stdp
 from snnsim.networks.microcircuit import (
     BACKGROUND_INPUTS,
     NEURONS,
@@ -55,7 +55,7 @@ def activity(net: Network, time: float, discard: float = 0.0) -> tuple[dict[str,
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_is_the_same_for_a_seed_and_another_for_another(name: str) -> None:
     def first(seed: int) -> tuple[np.ndarray, np.ndarray]:
-        joined = NETWORKS[name](0.15 if name == "brunel" else 0.025, seed).projections[0].connection
+        joined = NETWORKS[name](0.15 if name in ("brunel", "stdp") else 0.025, seed).projections[0].connection
         assert isinstance(joined, sn.Sparse)
         return joined.pointers, joined.targets
 
@@ -68,7 +68,8 @@ def test_a_network_is_the_same_for_a_seed_and_another_for_another(name: str) -> 
     ("name", "scale", "words"),
     [
         ("cuba", 0.02, "at least 0.025"), ("coba", 0.0, "at least 0.025"), ("brunel", 0.09, "at least 0.1"),
-        ("brunel", float("nan"), "at least 0.1"), ("microcircuit", 0.0, "above 0"), ("microcircuit", 1.5, "at most 1"),
+        ("brunel", float("nan"), "at least 0.1"),
+        ("stdp", 0.09, "at least 0.1"), ("microcircuit", 0.0, "above 0"), ("microcircuit", 1.5, "at most 1"),
         ("microcircuit", 1e-4, "without neurons"),
     ],
 )  # fmt: skip
@@ -135,6 +136,40 @@ def test_brunel_fires_asynchronously_at_its_rate() -> None:
     assert 33 < rates["exc"] < 45
     assert rates["inh"] == pytest.approx(rates["exc"], rel=0.05)
     assert 0.3 < cv < 0.7
+
+
+def test_stdp_is_brunels_network_with_plastic_excitation(stimuli: dict[str, tuple[float, float]]) -> None:
+    net = stdp(0.1, fixed_in_degree=True)
+    assert {name: population.size for name, population in net.populations.items()} == {"exc": 400, "inh": 100}
+    joined = projections(net)
+    for target in ("exc", "inh"):
+        for source, inputs, weight in (("exc", 400, 0.2), ("inh", 100, -1.0)):
+            projection = joined[source, target]
+            connection = projection.connection
+            assert isinstance(connection, sn.Sparse)
+            assert (projection.delay, projection.delay_side) == (1.5, "axonal")
+            assert set(connection.weights.tolist()) == {weight}
+            assert np.all(np.bincount(connection.targets) == inputs)
+            assert (projection.plasticity is not None) == (source == target == "exc")
+    rule = joined["exc", "exc"].plasticity
+    assert isinstance(rule, sn.PairSTDP)
+    assert (rule.w_min, rule.w_max, rule.tau_plus, rule.tau_minus) == (0.0, 0.4, 20.0, 20.0)
+    assert (rule.dependence, rule.pairing) == ("additive", "all-to-all")
+    assert (rule.a_plus, rule.a_minus) == (pytest.approx(4e-4), pytest.approx(4.2e-4))
+    assert stimuli == {target: (10_000.0, 0.2) for target in ("exc", "inh")}
+    assert stdp(1.0).n_synapses == pytest.approx(2_500_000, rel=0.01)
+    assert all(projection.plasticity is None for projection in stdp(0.1, learns=False).projections)
+
+
+def test_stdp_fires_at_its_rate_and_keeps_its_mean_weight() -> None:
+    net = stdp(1.0, 1, fixed_in_degree=True)
+    simulator = sn.Simulator(net, precision="float32")
+    rate = simulator.run(300.0, count_every=100.0).population_rate("exc").mean()
+    assert 38 < rate < 48
+    weights = simulator.weights("exc->exc")
+    assert len(weights) == 1_600_000
+    assert 0.1985 < weights.mean() < 0.2
+    assert 0.0002 < weights.std() < 0.002
 
 
 def test_the_microcircuit_has_the_published_number_of_synapses() -> None:

@@ -11,6 +11,7 @@ from snnsim import (
     BCM,
     LIF,
     AntiHebbian,
+    ChargeSTDP,
     Covariance,
     DeltaRule,
     Network,
@@ -76,6 +77,7 @@ def test_windows_of_the_other_rules(difference: int) -> None:
         ),
         (PostTriggeredSTDP(eta=1e-3, x_target=0.3, mu=0.0, **FREE), 1e-3 * (first * near - 0.3)),
         (PostTriggeredSTDP(eta=1e-3, x_target=0.3, mu=2.0, w_max=0.5), 1e-3 * (first * near - 0.3) * (0.5 - w) ** 2),
+        (ChargeSTDP(eta=1e-3, gain=0.1, mu=1.0, **FREE), 1e-3 * (0.1 * first * abs(t) / 20.0 - w)),
         (Oja(eta=1e-3, tau=20.0, **FREE), 1e-3 * first * near),
         (bcm, 0.0),  # no rate yet that it could compare with the threshold
         (Covariance(eta=1e-3, tau=20.0, tau_mean=1000.0, **FREE), 1e-3 * (near - slow)),

@@ -13,6 +13,7 @@ from snnsim_kernels.layout import (
     StimulusColumn,
     TimedInputColumn,
 )
+from snnsim_kernels.plasticity_layout import PlasticityColumn, Updates
 from snnsim_kernels.registry import NeuronKind
 from snnsim_models import IF, LIF, MODELS, TTFS, SpikeArray
 
@@ -54,7 +55,8 @@ print(registry.update_kernel.cache_info().currsize, registry.advance.cache_info(
 
 
 @pytest.mark.parametrize(
-    "columns", [PopulationColumn, ProjectionColumn, StimulusColumn, RecorderColumn, TimedInputColumn]
+    "columns",
+    [PopulationColumn, ProjectionColumn, StimulusColumn, RecorderColumn, TimedInputColumn, PlasticityColumn, Updates],
 )
 def test_columns_are_numbered_without_gaps(columns: type) -> None:
     assert [int(column) for column in columns] == list(range(len(columns)))

@@ -1,0 +1,8 @@
+"""The networks that ``snnsim learn --model`` knows, by name."""
+
+from .first_spike import FirstSpikeLearner
+from .learner import Learner
+
+__all__ = ["MODELS"]
+
+MODELS: dict[str, type[Learner]] = {model.MODEL: model for model in (FirstSpikeLearner,)}
