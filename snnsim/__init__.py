@@ -128,8 +128,8 @@ __all__ = [
     "TimedInput",
     "Trace",
     "TripletSTDP",
-    "VolleySTDP",
     "Uniform",
+    "VolleySTDP",
     "WinnerTakeAll",
     "convert",
 ]

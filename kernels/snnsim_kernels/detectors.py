@@ -1,8 +1,8 @@
 """A layer of detectors that share weights, and the or-pooling behind it, over volleys of first spikes.
 
 The loop does what the run loop does with ``LIF`` neurons behind a ``Convolution``, silent once they have fired, and ``OrPooling``
-behind them (a test holds the two against each other). It touches a position only from its first input spike on, and joins the spikes
-of all detectors at a position into the pool a vector at a time; what comes out is one bit per pooled neuron.
+behind them (a test holds the two against each other). It touches a position only from its first input spike on, and joins the
+spikes of all detectors at a position into the pool a vector at a time; what comes out is one bit per pooled neuron.
 """
 
 from enum import IntEnum
@@ -43,7 +43,7 @@ def _integrate(v: Any, row: Any) -> None:
 @jit()
 def _fire(v: Any, threshold: Any, decay: Any, silenced: Any, fired: Any, spikes: Any) -> Any:
     """Let the potentials of a position leak, silence and mark those above their thresholds; return how many these are."""
-    n = 0
+    n = np.int64(0)
     for k in range(v.size):
         u = v[k] * decay
         above = u > threshold[k]
@@ -63,7 +63,7 @@ def _join(window: Any, fired: Any) -> None:
 @jit()
 def _pack(pooled: Any, words: Any) -> Any:
     """Write bytes of 0 or 1 as bits; return how many are 1."""
-    n = 0
+    n = np.int64(0)
     for w in range(words.size):
         word = np.uint64(0)
         first = w * _WORD
@@ -88,7 +88,7 @@ def detect(
     """Show volleys to the detectors; thresholds learn where ``rate`` is above 0.
 
     latencies : uint8 (n, height, width), the step in which an input spikes; ``n_steps`` and above: it does not
-    weights : (kernel, kernel, maps), mV; thresholds : (maps,), mV, shared by all positions of a map; decay : of a potential in a step
+    weights : (kernel, kernel, maps), mV; thresholds : (maps,), mV, shared by the positions of a map; decay : of v in a step
     stride : of the detectors; pool, pool_stride : of square windows over the positions of detectors
     rate, target, floor : after each volley, threshold -> max(floor, threshold + rate (spikes of the map - target)), mV
     features : uint64 (n, words), on return a bit for each pooled neuron that has spiked, these ordered (y, x, map)

@@ -1,12 +1,12 @@
 """A spiking read-out of volleys of first spikes, and the local delta rule by which it learns.
 
-A read-out neuron has no leak and never fires: its potential is the sum of the weights of the inputs that have spiked, and the highest
-potential is the answer. At the end of a volley each neuron has an error of its own,
+A read-out neuron has no leak and never fires: its potential is the sum of the weights of the inputs that have spiked, and the
+highest potential is the answer. At the end of a volley each neuron has an error of its own,
 
     w_i -> w_i + eta (1 - sigmoid(v_i)) at the neuron of the label,     w_i -> w_i - eta sigmoid(v_i) at all others,
 
-for the synapses that have carried a spike: the delta rule ``DeltaRule(own=0, tau=inf)`` with these errors as teaching signals (a test
-holds the two against each other). Inputs come as bits, so that 60,000 volleys of 20,000 inputs take 150 MB.
+for the synapses that have carried a spike: the delta rule ``DeltaRule(own=0, tau=inf)`` with these errors as teaching signals (a
+test holds the two against each other). Inputs come as bits, so that 60,000 volleys of 20,000 inputs take 150 MB.
 """
 
 from enum import IntEnum
@@ -73,9 +73,7 @@ def _highest(v: Any, n_classes: Any) -> Any:
 
 
 @jit()
-def learn_read_out(
-    features: Any, labels: Any, order: Any, n_classes: Any, weights: Any, eta: Any, counts: Any
-) -> None:
+def learn_read_out(features: Any, labels: Any, order: Any, n_classes: Any, weights: Any, eta: Any, counts: Any) -> None:
     """Show volleys in an order, one by one; the weights learn after each.
 
     features : uint64 (n, words), a bit for each input that spikes; labels : int64 (n,), below ``n_classes``, at most LANES

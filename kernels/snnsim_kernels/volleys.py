@@ -2,8 +2,8 @@
 
 A volley is a patch of spikes: each input spikes once, in one of a few steps, or not at all. All neurons start it at rest, the first
 to reach its threshold wins, and the volley ends. The loop does what the run loop does with ``AdaptiveThresholdLIF`` neurons under
-``WinnerTakeAll`` and ``Homeostasis``, reached densely by ``VolleySTDP`` (a test holds the two against each other), and leaves out the
-steps between volleys and the neurons that are held: two thirds of a microsecond instead of a hundred steps a volley.
+``WinnerTakeAll`` and ``Homeostasis``, reached densely by ``VolleySTDP`` (a test holds the two against each other), and leaves out
+the steps between volleys, and the neurons that are held.
 """
 
 from enum import IntEnum
@@ -42,7 +42,7 @@ def _integrate(v: Any, row: Any) -> None:
 @jit()
 def _winner(v: Any, theta: Any, decay: Any) -> Any:
     """Let the potentials leak; return the neuron above its threshold that has the highest, the first of equals, or -1."""
-    above = 0
+    above = np.int64(0)
     for k in range(v.size):
         v[k] *= decay
         above += np.int64(v[k] > theta[k])

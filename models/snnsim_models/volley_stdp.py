@@ -13,7 +13,7 @@ References
 ----------
 Falez, Tirilly, Bilasco, Devienne & Boulet 2019, Multi-layered spiking neural network with target timestamp threshold adaptation and
 STDP, IJCNN (soft bounds, homeostasis, one winner a patch), with a window that stops at the post spike. Masquelier & Thorpe 2007,
-Unsupervised learning of visual features through spike timing dependent plasticity, PLoS Comput. Biol. 3:e31 (volleys, winner-take-all).
+Unsupervised learning of visual features through spike timing dependent plasticity, PLoS Comput. Biol. 3:e31 (volleys, one winner).
 """
 
 import dataclasses

@@ -2,7 +2,8 @@
 
 from .first_spike import FirstSpikeLearner
 from .learner import Learner
+from .patches import PatchLearner
 
 __all__ = ["MODELS"]
 
-MODELS: dict[str, type[Learner]] = {model.MODEL: model for model in (FirstSpikeLearner,)}
+MODELS: dict[str, type[Learner]] = {model.MODEL: model for model in (FirstSpikeLearner, PatchLearner)}

@@ -1,251 +1,268 @@
-"""Patch detectors over volleys of first spikes: what such a network is, and what it answers. Its training is in ``patch_training``.
+"""A network of patch detectors and a spiking read-out, trained in three stages, each by local rules.
 
-    pixels -> latencies -> detectors (LIF, shared weights, one spike each) -> or-pooling -> read-out (no leak, highest potential wins)
+1. Detectors compete for random patches of the training images and learn by volley STDP; no label is seen.
+2. As a layer, without competition, they find thresholds at which each map spikes as often as it should.
+3. The read-out learns by the delta rule, image by image; detectors and thresholds are frozen.
 
-A pixel spikes once, the earlier the brighter it is. A detector leaks, spikes when it reaches the threshold of its map, and is silent
-from then on, as is a pooled neuron. The volley ends when the last inputs have acted. :meth:`PatchNetwork.network` is the same network
-for the general simulator, spike for spike.
+The control is the same network with random detectors: weights from a normal distribution, and no stage 1.
 """
 
 import dataclasses
 import math
-import os
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from snnsim_kernels.detectors import DetectorCount, detect
-from snnsim_kernels.read_out import LANES, read
-from snnsim_models import IF, LIF, SpikeArray
+from snnsim_kernels.detectors import DetectorCount
+from snnsim_kernels.read_out import ReadOutCount, learn_read_out
+from snnsim_kernels.volleys import VolleyCount, learn_volleys
 
-from snnsim._cores import cores, in_parallel
-from snnsim._errors import NetworkError, SimulationError
-from snnsim.connections import Convolution, Dense, OrPooling
-from snnsim.network import Network
-from snnsim.spikes import SpikeTrain
-from snnsim.state_file import read_arrays, write_arrays
+from snnsim._errors import SimulationError
+from snnsim.datasets import Split
 
-__all__ = ["PatchNetwork", "PatchSettings"]
+from .learner import Answers, History, Learner, Progress, restore_arrays
+from .patch_network import PatchNetwork, PatchSettings
 
-_DT = 1.0
-_BLOCK = 250
-_WORD = 64
+__all__ = ["PatchLearner"]
 
+_BOUNDS = np.array([-1.0, 1.0], np.float32)
+_MOST_KEPT = 2**30
+"""Bytes of detectors' answers that are kept for further epochs, where these show the same images."""
+_PARTS = 20
+"""So often thresholds and weights are noted while the detectors learn."""
+_BINS = np.linspace(-1.0, 1.0, 51)
 
-@dataclasses.dataclass(frozen=True)
-class PatchSettings:
-    """What makes a network of patch detectors, and how it is trained.
-
-    maps, kernel, stride : detectors: how many at a position, side of a patch in pixels, pixels from patch to patch
-    padding : silent pixels around the image
-    latencies : brightness (of 0 to 1, falling) above which a pixel spikes in the first, second ... step of 1 ms
-    tau_m : ms, above 0, of the detectors
-    pool, pool_stride : or-pooling: side of a window in positions, positions from window to window
-    patches, passes : volleys that the detectors learn from, and how often these are shown
-    least : a volley is learned from with at least so many spikes and so many silent pixels
-    eta, eta_last : 0 to 1, learning rate of the detectors' weights, which falls linearly; the weights lie in -1 to 1 mV
-    theta, theta_plus : mV, their thresholds while they compete: initial value, and rise at a spike, by which the mean stays
-    target : spikes of a map in an image, to which its threshold is driven before the read-out learns
-    threshold_images, threshold_rates : images for that, and mV per spike too many, in as many equal parts as rates
-    epochs : in which the read-out sees all images
-    read_out_rate : learning rate of the read-out, which falls linearly to 0
-    augmented : of these epochs, how many show deformed copies, new ones each time; needs PyTorch
-
-    Raises NetworkError for values out of bounds.
-    """
-
-    maps: int = 128
-    kernel: int = 7
-    stride: int = 2
-    padding: int = 2
-    latencies: tuple[float, ...] = (0.9, 0.6, 0.3)
-    tau_m: float = 9.5
-    pool: int = 2
-    pool_stride: int = 1
-    patches: int = 150_000
-    passes: int = 4
-    least: int = 4
-    eta: float = 0.05
-    eta_last: float = 0.002
-    theta: float = 7.0
-    theta_plus: float = 0.005
-    target: float = 6.0
-    threshold_images: int = 10_000
-    threshold_rates: tuple[float, ...] = (0.02, 0.004, 0.001)
-    epochs: int = 8
-    read_out_rate: float = 0.002
-    augmented: int = 0
-
-    def __post_init__(self) -> None:
-        least = dict.fromkeys(("maps", "kernel", "stride", "pool", "pool_stride", "patches", "passes", "epochs"), 1)
-        for name, bound in {**least, "padding": 0, "least": 0, "threshold_images": 1, "augmented": 0}.items():
-            if getattr(self, name) < bound:
-                raise NetworkError(f"PatchSettings.{name} must be at least {bound}, got {getattr(self, name)}")
-        for name in ("tau_m", "theta", "target"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise NetworkError(f"PatchSettings.{name} must be finite and above 0, got {getattr(self, name):g}")
-        for name in ("eta", "eta_last"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise NetworkError(f"PatchSettings.{name} must lie within 0 and 1, got {getattr(self, name):g}")
-        for name in ("theta_plus", "read_out_rate"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise NetworkError(f"PatchSettings.{name} must be finite and at least 0, got {getattr(self, name):g}")
-        falling = list(self.latencies) == sorted(set(self.latencies), reverse=True)
-        if not (falling and 1 <= len(self.latencies) < 255 and 0 <= self.latencies[-1] and self.latencies[0] < 1):
-            raise NetworkError(f"PatchSettings.latencies must fall within 0 and 1, got {self.latencies}")
-        if self.augmented > self.epochs:
-            raise NetworkError(f"PatchSettings.augmented must be at most epochs = {self.epochs}, got {self.augmented}")
-
-    @property
-    def steps(self) -> int:
-        """How many steps a volley has."""
-        return len(self.latencies)
-
-    @property
-    def decay(self) -> np.float32:
-        """The share of a detector's potential that is left after a step."""
-        return np.float32(math.exp(-_DT / self.tau_m))
+_CHOSEN: dict[int, dict[str, Any]] = {
+    128: {},
+    512: {"patches": 300_000, "epochs": 10, "augmented": 8, "read_out_rate": 0.004},
+}
 
 
-class PatchNetwork:
-    """A network of patch detectors for images of one shape, with everything that training changes.
+class PatchLearner(Learner):
+    """Trains a network of patch detectors; see :class:`Learner`. ``network`` is that network, with weights and thresholds."""
 
-    settings : see there
-    shape : height and width of an image
-    n_classes : at most 16
+    MODEL: ClassVar[str] = "patches"
+    SETTINGS: ClassVar[type[Any]] = PatchSettings
+    settings: PatchSettings
 
-    ``weights`` : float32 (kernel, kernel, maps), mV; ``thresholds`` : float32 (maps,), mV; ``read_out`` : float32 (pooled neurons,
-    rounded up to a multiple of 64, 16), mV, pooled neurons ordered (y, x, map). Raises NetworkError where a window does not fit.
-    """
-
-    def __init__(self, settings: PatchSettings, shape: tuple[int, int], n_classes: int) -> None:
-        self.settings, self.shape, self.n_classes = settings, shape, n_classes
-        if not 2 <= n_classes <= LANES:
-            raise NetworkError(f"PatchNetwork.n_classes must lie within 2 and {LANES}, got {n_classes}")
-        height, width = (side + 2 * settings.padding for side in shape)
-        if settings.kernel > min(height, width):
-            raise NetworkError(f"PatchSettings.kernel = {settings.kernel} does not fit images of {height} x {width}")
-        self.positions = tuple((side - settings.kernel) // settings.stride + 1 for side in (height, width))
-        if settings.pool > min(self.positions):
-            raise NetworkError(f"PatchSettings.pool = {settings.pool} does not fit {self.positions} positions")
-        pooled = [(side - settings.pool) // settings.pool_stride + 1 for side in self.positions]
-        self.n_pooled = pooled[0] * pooled[1] * settings.maps
-        self.words = -(-self.n_pooled // _WORD)
-        self.weights = np.zeros((settings.kernel, settings.kernel, settings.maps), np.float32)
-        self.thresholds = np.full(settings.maps, settings.theta, np.float32)
-        self.read_out = np.zeros((self.words * _WORD, LANES), np.float32)
-
-    def encode(self, images: NDArray[np.uint8], full_scale: int) -> NDArray[np.uint8]:
-        """Return the step in which each pixel of the padded images spikes; ``settings.steps``: it does not."""
-        steps = np.zeros(images.shape, np.uint8)
-        for least in self.settings.latencies:
-            steps += images <= least * full_scale
-        margin = (self.settings.padding,) * 2
-        return np.pad(steps, ((0, 0), margin, margin), constant_values=self.settings.steps)
-
-    def detect(
-        self, latencies: NDArray[np.uint8], *, rate: float = 0.0, threads: int | None = None
-    ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-        """Return which pooled neurons spike, (n, words), and the operations (DetectorCount.COUNT,).
-
-        With a ``rate`` the thresholds learn, image by image on one thread; else ``threads`` change no result.
-        """
-        settings = self.settings
-        features = np.empty((len(latencies), self.words), np.uint64)
-        counts = np.zeros((-(-len(latencies) // _BLOCK), DetectorCount.COUNT), np.int64)
-
-        def work(first: int, last: int) -> None:
-            detect(
-                latencies[first:last], settings.steps, self.weights, self.thresholds, settings.decay, settings.stride,
-                settings.pool, settings.pool_stride, np.float32(rate), np.float32(settings.target), _FLOOR,
-                features[first:last], counts[first // _BLOCK],
-            )  # fmt: skip
-
-        blocks = [(first, min(first + _BLOCK, len(latencies))) for first in range(0, len(latencies), _BLOCK)]
-        in_parallel(work, blocks, 1 if rate > 0 else threads or cores())
-        return features, counts.sum(axis=0)
-
-    def answers(
-        self, images: NDArray[np.uint8], full_scale: int, threads: int | None = None
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return the class of each image and the operations of the detectors. Nothing learns."""
-        found = np.empty(len(images), np.int64)
-        counts = np.zeros(DetectorCount.COUNT, np.int64)
-        for first in range(0, len(images), _BLOCK * 40):
-            part = slice(first, first + _BLOCK * 40)
-            features, own = self.detect(self.encode(images[part], full_scale), threads=threads)
-            read(features, self.n_classes, self.read_out, found[part])
-            counts += own
-        return found, counts
-
-    def network(self) -> Network:
-        """Return the same network for a :class:`Simulator`: populations "pixels", "detectors", "pooled" and "classes".
-
-        A run of ``settings.steps`` + 3 ms with the spikes of :meth:`volley` as the input of the pixels is one image; the highest
-        potential of "classes" at its end is the answer.
-        """
-        settings = self.settings
-        net = Network(dt=_DT)
-        height, width = (side + 2 * settings.padding for side in self.shape)
-        n_positions = self.positions[0] * self.positions[1]
-        pixels = net.population("pixels", height * width, SpikeArray())
-        forever = 1e6
-        detectors = net.population(
-            "detectors",
-            n_positions * settings.maps,
-            LIF(tau_m=settings.tau_m, v_threshold=np.tile(self.thresholds.astype(float), n_positions), t_ref=forever),
-        )
-        pooled = net.population("pooled", self.n_pooled, LIF(v_threshold=0.5, t_ref=forever))
-        classes = net.population("classes", self.n_classes, IF(v_threshold=math.inf))
-        net.connect(pixels, detectors, Convolution(self.weights[None], height, width, settings.stride))
-        net.connect(
-            detectors, pooled, OrPooling(settings.pool, settings.pool_stride, settings.maps, *self.positions, 1.0)
-        )
-        net.connect(pooled, classes, Dense(self.read_out[: self.n_pooled, : self.n_classes]))
-        return net
-
-    def volley(self, image: NDArray[np.uint8], full_scale: int) -> SpikeTrain:
-        """Return the spikes of the pixels of one image, shape ``shape``."""
-        steps = self.encode(image[None], full_scale).ravel()
-        (spiking,) = np.nonzero(steps < self.settings.steps)
-        order = spiking[np.argsort(steps[spiking], kind="stable")]
-        times = steps[order] * _DT
-        return SpikeTrain.from_times(times, order, size=len(steps), dt=_DT, duration=(self.settings.steps + 3) * _DT)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write settings and everything learned. Raises SimulationError where it cannot."""
-        numbers = {name: np.array(value) for name, value in dataclasses.asdict(self.settings).items()}
-        shapes = {"shape": np.array(self.shape), "n_classes": np.array(self.n_classes)}
-        write_arrays(path, _KIND, {**numbers, **shapes, **{name: getattr(self, name) for name in _LEARNED}})
+    def __init__(self, settings: PatchSettings, shape: tuple[int, int], n_classes: int, seed: int = 0) -> None:
+        super().__init__(settings, shape, n_classes, seed)
+        self.network = PatchNetwork(settings, shape, n_classes)
+        generator = np.random.default_rng([seed, 0])
+        weights = self.network.weights
+        if settings.detectors == "random":
+            weights[...] = generator.standard_normal(weights.shape, np.float32)
+        else:
+            weights[...] = generator.random(weights.shape, np.float32) * 2 - 1
+        self._theta = np.full(settings.maps, settings.theta, np.float32)  # while the detectors compete
+        self._place = np.zeros(2, np.int64)  # stage, and patches or images done in it
+        self._wins = np.zeros(settings.maps, np.int64)
+        self._volley_counts = np.zeros(VolleyCount.COUNT, np.int64)
+        self._detector_counts = np.zeros(DetectorCount.COUNT, np.int64)
+        self._read_out_counts = np.zeros(ReadOutCount.COUNT, np.int64)
+        self._noted = np.zeros(_PARTS + 1, np.int64)
+        self._thetas = np.zeros((_PARTS + 1, settings.maps), np.float32)
+        self._histograms = np.zeros((_PARTS + 1, len(_BINS) - 1), np.int64)
+        self._kept: NDArray[np.uint64] | None = None
+        self._copy: tuple[int, NDArray[np.uint8]] | None = None
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "PatchNetwork":
-        """Read what :meth:`save` wrote. Raises SimulationError where the file is missing, damaged or of another kind."""
-        arrays = read_arrays(path, _KIND)
-        try:
-            values = {field.name: arrays[field.name].tolist() for field in dataclasses.fields(PatchSettings)}
-            settings = PatchSettings(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-            made = cls(settings, tuple(arrays["shape"].tolist()), int(arrays["n_classes"]))
-            made.restore({name: arrays[name] for name in _LEARNED})
-        except KeyError as missing:
-            raise SimulationError(f"{os.fspath(path)}: a network of patch detectors without {missing}") from None
-        return made
-
-    def restore(self, learned: dict[str, NDArray[Any]]) -> None:
-        """Take weights, thresholds and read-out. Raises SimulationError where a shape or type differs."""
-        for name in _LEARNED:
-            own, given = getattr(self, name), learned[name]
-            if given.shape != own.shape or given.dtype != own.dtype or not np.isfinite(given).all():
-                raise SimulationError(f"PatchNetwork.{name} must be finite {own.dtype} {own.shape}, got {given.dtype} {given.shape}")
-            own[...] = given
+    def defaults(cls, neurons: int | None) -> PatchSettings:
+        """Return settings that were chosen on validation images of MNIST: those of the nearest number of maps that was tried."""
+        maps = 128 if neurons is None else neurons
+        nearest = min(_CHOSEN, key=lambda size: abs(math.log(maps / size)))
+        return PatchSettings(maps=maps, **_CHOSEN[nearest])
 
     @property
-    def learned(self) -> dict[str, NDArray[Any]]:
-        """Everything that training changes, by name."""
-        return {name: getattr(self, name) for name in _LEARNED}
+    def neurons(self) -> int:
+        """How many maps of detectors there are."""
+        return self.settings.maps
+
+    @property
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that training changes."""
+        return {
+            **self.network.learned, "theta": self._theta, "place": self._place, "wins": self._wins,
+            "volley_counts": self._volley_counts, "detector_counts": self._detector_counts,
+            "read_out_counts": self._read_out_counts, "noted": self._noted, "noted_theta": self._thetas,
+            "noted_weights": self._histograms,
+        }  # fmt: skip
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state. Raises SimulationError where something is missing or does not fit."""
+        restore_arrays(type(self).__name__, self.state, state)
+
+    def control(self) -> "PatchLearner | None":
+        """Return the same network with random detectors."""
+        if self.settings.detectors == "random":
+            return None
+        settings = dataclasses.replace(self.settings, detectors="random")
+        return PatchLearner(settings, self.shape, self.n_classes, self.seed)
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def answers(self, split: Split, threads: int | None = None) -> Answers:
+        """Return the class of the read-out neuron with the highest potential."""
+        classes, counts = self.network.answers(split.images, split.full_scale, threads)
+        read_out = int(counts[DetectorCount.POOLED_SPIKES]) * self.n_classes
+        return Answers(classes, _named(counts, read_out))
+
+    @property
+    def operations(self) -> dict[str, int]:
+        """What training took so far, by all stages."""
+        named = _named(self._detector_counts, int(self._read_out_counts[ReadOutCount.EVENTS]))
+        named["synaptic_events"] += int(self._volley_counts[VolleyCount.EVENTS])
+        named["membrane_updates"] += int(self._volley_counts[VolleyCount.MEMBRANE_UPDATES])
+        named["spikes"] += int(self._volley_counts[VolleyCount.SPIKES])
+        detectors = int(self._volley_counts[VolleyCount.PLASTICITY_UPDATES])
+        read_out = int(self._read_out_counts[ReadOutCount.PLASTICITY_UPDATES])
+        return {**named, "plasticity_updates": detectors + read_out, "plasticity_updates_detectors": detectors}
+
+    # --- looking inside -----------------------------------------------------------------------------------------------
+
+    def receptive_fields(self) -> NDArray[Any]:
+        """Return the weights of each map as an image of its patch."""
+        return np.ascontiguousarray(np.moveaxis(self.network.weights, 2, 0))
+
+    @property
+    def history(self) -> History:
+        """Thresholds and weights while the detectors compete; of random ones, what they are."""
+        there = self._noted > 0
+        if not there.any():
+            histogram = np.histogram(self.network.weights, _BINS)[0]
+            return History(np.zeros(1, np.int64), self.network.thresholds[None], histogram[None], _BINS)
+        return History(self._noted[there] - 1, self._thetas[there], self._histograms[there], _BINS)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def train(self, split: Split, every: int) -> Iterator[Progress]:
+        """Train all stages; see :class:`Learner`. The unit of the first is patches."""
+        self._kept = self._copy = None
+        for number, stage in enumerate((self._learn_detectors, self._find_thresholds, self._learn_read_out)):
+            if self._place[0] == number:
+                yield from stage(split, every)
+                self._place[:] = number + 1, 0
+
+    def _learn_detectors(self, split: Split, every: int) -> Iterator[Progress]:
+        if self.settings.detectors == "random":
+            return
+        settings, n_inputs = self.settings, self.settings.kernel**2
+        volleys = self._volleys(split)
+        total = len(volleys) * settings.passes
+        weights, rise = self.network.weights.reshape(n_inputs, -1), np.float32(settings.theta_plus)
+        while (done := int(self._place[1])) < total:
+            self._note(done, total)
+            # A part ends where a pass does.
+            first = done % len(volleys)
+            part = volleys[first : first + every]
+            left = 1 - (done + np.arange(len(part))) / total
+            eta = (settings.eta_last + (settings.eta - settings.eta_last) * left).astype(np.float32)
+            learn_volleys(
+                part, settings.steps, weights, self._theta, settings.decay, eta, _BOUNDS, rise,
+                np.float32(settings.theta_plus / settings.maps), self._wins, self._volley_counts,
+            )  # fmt: skip
+            self._place[1] += len(part)
+            yield Progress("detectors", int(self._place[1]), total, "patches")
+        self._note(total, total)
+
+    def _volleys(self, split: Split) -> NDArray[np.uint8]:
+        """Return random patches of training images as volleys, (patches, kernel * kernel)."""
+        settings, kernel, n = self.settings, self.settings.kernel, self.settings.patches
+        generator = np.random.default_rng([self.seed, 1])
+        height, width = (side + 2 * settings.padding for side in self.network.shape)
+        images = generator.integers(0, len(split), n)
+        y, x = generator.integers(0, height + 1 - kernel, n), generator.integers(0, width + 1 - kernel, n)
+        encoded = self.network.encode(split.images, split.full_scale)
+        rows, columns = np.divmod(np.arange(kernel**2), kernel)
+        volleys = encoded[images[:, None], y[:, None] + rows, x[:, None] + columns]
+        spikes = np.count_nonzero(volleys < settings.steps, axis=1)
+        chosen = (spikes >= settings.least) & (spikes <= kernel**2 - settings.least)
+        if not chosen.any():
+            raise SimulationError(
+                f"PatchLearner: none of {n} patches has {settings.least} spikes and as many silent pixels"
+            )
+        return np.ascontiguousarray(volleys[chosen])
+
+    def _note(self, done: int, total: int) -> None:
+        part = done * _PARTS // total
+        if self._noted[part] == 0:
+            self._noted[part] = done + 1  # 0 means not noted
+            self._thetas[part] = self._theta
+            self._histograms[part] = np.histogram(self.network.weights, _BINS)[0]
+
+    def _find_thresholds(self, split: Split, every: int) -> Iterator[Progress]:
+        settings = self.settings
+        total = min(settings.threshold_images, len(split))
+        generator = np.random.default_rng([self.seed, 2])
+        chosen = generator.permutation(len(split))[:total]
+        ends = np.linspace(0, total, len(settings.threshold_rates) + 1).astype(int)
+        while (done := int(self._place[1])) < total:
+            own = int(np.searchsorted(ends, done, side="right")) - 1
+            images = chosen[done : min(done + every, ends[own + 1])]
+            latencies = self.network.encode(split.images[images], split.full_scale)
+            self._detector_counts += self.network.detect(latencies, rate=settings.threshold_rates[own])[1]
+            self._place[1] += len(images)
+            yield Progress("thresholds", int(self._place[1]), total, "images")
+
+    def _learn_read_out(self, split: Split, every: int) -> Iterator[Progress]:
+        settings, n = self.settings, len(split)
+        total = n * settings.epochs
+        while (done := int(self._place[1])) < total:
+            epoch, first = divmod(done, n)
+            images = np.random.default_rng([self.seed, 3, epoch]).permutation(n)[first : first + every]
+            features, labels, order = self._shown(split, epoch, images)
+            left = 1 - (done + np.arange(len(images))) / total
+            before = int(self._read_out_counts[ReadOutCount.RIGHT])
+            learn_read_out(
+                features, labels, order, self.network.n_classes, self.network.read_out,
+                (settings.read_out_rate * left).astype(np.float32), self._read_out_counts,
+            )  # fmt: skip
+            self._place[1] += len(images)
+            right = int(self._read_out_counts[ReadOutCount.RIGHT]) - before
+            yield Progress("read-out", int(self._place[1]), total, "images", right / len(images))
+
+    def _shown(
+        self, split: Split, epoch: int, images: NDArray[np.int64]
+    ) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return what the detectors answer to some images in an epoch: features, labels, and the order in which to take them."""
+        labels = split.labels
+        if epoch < self.settings.augmented:
+            return self._detected(split, self._deformed(split, epoch)[images]), labels[images], np.arange(len(images))
+        if len(split) * self.network.words * 8 > _MOST_KEPT:
+            return self._detected(split, split.images[images]), labels[images], np.arange(len(images))
+        if self._kept is None:
+            self._kept = self._detected(split, split.images)
+        return self._kept, labels, images
+
+    def _detected(self, split: Split, images: NDArray[np.uint8]) -> NDArray[np.uint64]:
+        latencies = self.network.encode(images, split.full_scale)
+        features, counts = self.network.detect(latencies)
+        self._detector_counts += counts
+        return features
+
+    def _deformed(self, split: Split, epoch: int) -> NDArray[np.uint8]:
+        """Return a deformed copy of all images, another one in each epoch."""
+        if self._copy is None or self._copy[0] != epoch:
+            # PyTorch, which not every installation has, is needed here only.
+            from snnsim.training.augmentation import augmented_copies
+            from snnsim.training.recipes import Augmentation
+
+            seed = int(np.random.default_rng([self.seed, 4, epoch]).integers(2**62))
+            copies = augmented_copies(split, Augmentation(copies=1), seed)
+            pixels = np.rint(copies[0].numpy() * (split.full_scale / 255)).astype(np.uint8)
+            self._copy = epoch, pixels.reshape(split.images.shape)
+        return self._copy[1]
 
 
-_LEARNED = ("weights", "thresholds", "read_out")
-_KIND = "patch detectors"
-_FLOOR = np.float32(0.01)
-"""mV. A threshold stays above the reset potential."""
+def _named(counts: NDArray[np.int64], read_out: int) -> dict[str, int]:
+    """Return what detectors and pooling count, and the events of the read-out, by name."""
+    convolution, pooling = int(counts[DetectorCount.EVENTS]), int(counts[DetectorCount.POOLING_EVENTS])
+    return {
+        "synaptic_events": convolution + pooling + read_out,
+        "synaptic_events_pooling": pooling,
+        "synaptic_events_read_out": read_out,
+        "membrane_updates": int(counts[DetectorCount.MEMBRANE_UPDATES]),
+        "spikes": int(counts[DetectorCount.SPIKES] + counts[DetectorCount.POOLED_SPIKES]),
+        "input_spikes": int(counts[DetectorCount.INPUT_SPIKES]),
+    }
