@@ -106,7 +106,7 @@ class PatchLearner(Learner):
         """Return the class of the read-out neuron with the highest potential."""
         classes, counts = self.network.answers(split.images, split.full_scale, threads)
         read_out = int(counts[DetectorCount.POOLED_SPIKES]) * self.n_classes
-        return Answers(classes, _named(counts, read_out))
+        return Answers(classes, {**_named(counts, read_out), "plasticity_updates": 0})
 
     @property
     def operations(self) -> dict[str, int]:
@@ -232,7 +232,11 @@ class PatchLearner(Learner):
         if len(split) * self.network.words * 8 > _MOST_KEPT:
             return self._detected(split, split.images[images]), labels[images], np.arange(len(images))
         if self._kept is None:
+            before = self._detector_counts.copy()
             self._kept = self._detected(split, split.images)
+            if self._place[1] > self.settings.augmented * len(split):
+                # They had been counted before the training was interrupted.
+                self._detector_counts[...] = before
         return self._kept, labels, images
 
     def _detected(self, split: Split, images: NDArray[np.uint8]) -> NDArray[np.uint64]:
@@ -245,7 +249,14 @@ class PatchLearner(Learner):
         """Return a deformed copy of all images, another one in each epoch."""
         if self._copy is None or self._copy[0] != epoch:
             # PyTorch, which not every installation has, is needed here only.
-            from snnsim.training.augmentation import augmented_copies
+            try:
+                from snnsim.training.augmentation import augmented_copies
+            except ModuleNotFoundError as error:
+                if error.name != "torch":
+                    raise
+                raise SimulationError(
+                    "PatchSettings.augmented above 0 needs PyTorch: python -m pip install 'snnsim[train]'"
+                ) from error
             from snnsim.training.recipes import Augmentation
 
             seed = int(np.random.default_rng([self.seed, 4, epoch]).integers(2**62))

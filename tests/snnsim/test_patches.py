@@ -28,9 +28,11 @@ from snnsim import (
     WinnerTakeAll,
 )
 from snnsim.datasets import Split, load
+from snnsim.learning.mcnemar import mcnemar
 from snnsim.learning.models import MODELS
 from snnsim.learning.patch_network import PatchNetwork, PatchSettings
 from snnsim.learning.patches import PatchLearner
+from snnsim.learning.session import learn
 from snnsim.learning.trained import Provenance, load_learner, save_learner
 
 SMALL = PatchSettings(
@@ -234,6 +236,32 @@ def test_inputs_after_the_winner_are_learned() -> None:
     )  # fmt: skip
     assert counts[VolleyCount.LATENCY] == 0  # it won at once
     np.testing.assert_allclose(weights[:, 0], [0.55, 0.55, 0.55, 0.55, 0.35, 0.35], atol=1e-6)
+
+
+def test_results_stand_beside_their_control(tmp_path: Path) -> None:
+    digits = load("digits")
+    results = learn(PatchLearner(SMALL, (8, 8), 10, seed=1), digits, tmp_path)
+    assert (results["model"], results["neurons"]) == ("patches", 24)
+    compared = results["mcnemar"]
+    gain = (compared["first_only"] - compared["second_only"]) / len(digits.test)
+    assert results["accuracy"] - results["control_accuracy"] == pytest.approx(gain, abs=1e-12)
+    for name in ("network.npz", "control.npz", "receptive_fields.png", "history.png"):
+        assert (tmp_path / name).stat().st_size > 1000
+    updates = results["operations"]["training"]
+    assert 0 < updates["plasticity_updates_detectors"] < updates["plasticity_updates"] < updates["synaptic_events"]
+
+
+@pytest.mark.parametrize(
+    ("first_only", "second_only", "p"), [(0, 0, 1.0), (3, 3, 1.0), (0, 5, 2 / 32), (9, 1, 22 / 1024)]
+)
+def test_mcnemar_counts_only_where_they_differ(first_only: int, second_only: int, p: float) -> None:
+    """Two-sided binomial probabilities by hand: with 10 of which 9 or more agree, 2 (1 + 10) / 2^10."""
+    both = [True] * 7 + [False] * 4
+    first = np.array(both + [True] * first_only + [False] * second_only)
+    second = np.array(both + [False] * first_only + [True] * second_only)
+    found = mcnemar(first, second)
+    assert (found.first_only, found.second_only) == (first_only, second_only)
+    assert found.p == pytest.approx(p, abs=1e-12)
 
 
 # --- errors -----------------------------------------------------------------------------------------------------------
