@@ -34,6 +34,7 @@ from snnsim_models import (
     StepCurrent,
     Trace,
     TripletSTDP,
+    VolleySTDP,
 )
 
 from ._errors import AnnError, DatasetError, NetworkError, ResultsError, SimulationError, SnnsimError
@@ -128,6 +129,7 @@ __all__ = [
     "Trace",
     "TripletSTDP",
     "Uniform",
+    "VolleySTDP",
     "WinnerTakeAll",
     "convert",
 ]

@@ -24,6 +24,7 @@ from snnsim import (
     SpikeTrain,
     TimedInput,
     TripletSTDP,
+    VolleySTDP,
 )
 
 __all__ = ["RULES", "network", "train", "weights_after"]
@@ -47,6 +48,7 @@ RULES: Mapping[str, Plasticity] = {
     "delta, signal alone": DeltaRule(w_min=0.0, w_max=0.02, eta=5e-5, own=0.0, tau=50.0),
     "charge": ChargeSTDP(w_max=0.02, eta=1e-3, gain=0.02, window=50.0, mu=1.0),
     "anti-Hebbian": AntiHebbian(w_min=-0.02, eta=2e-4, rho_0=8.0),
+    "volley": VolleySTDP(w_min=-0.01, w_max=0.02, eta=0.02, window=30.2),
 }  # fmt: skip
 """Every rule in every variant, for weights of about 0.01, with amplitudes at which bounds are reached now and then."""
 

@@ -15,6 +15,7 @@ from snnsim_models import (
     PostTriggeredSTDP,
     RewardSTDP,
     TripletSTDP,
+    VolleySTDP,
 )
 
 __all__ = ["Synapse", "learned"]
@@ -146,6 +147,13 @@ def _charge(r: ChargeSTDP, side: str, w: float, x: Sequence[float], y: Sequence[
     return r.eta * (r.gain * (max(age, 0.0) / r.window) ** r.mu - w)
 
 
+def _volley(r: VolleySTDP, side: str, w: float, x: Sequence[float], y: Sequence[float]) -> float:
+    pre_spiked, post_spiked = (r.window * math.log(1 / z[0]) <= r.window if z[0] > 0 else False for z in (x, y))
+    if side == "pre":
+        return r.eta * (r.w_max - r.w_min) if post_spiked and not pre_spiked else 0.0
+    return r.eta * ((r.w_max if pre_spiked else r.w_min) - w)
+
+
 _CHANGES: Mapping[type[Plasticity], Callable[..., float]] = {
     PairSTDP: _pair,
     TripletSTDP: _triplet,
@@ -157,4 +165,5 @@ _CHANGES: Mapping[type[Plasticity], Callable[..., float]] = {
     DeltaRule: _delta,
     AntiHebbian: _anti_hebbian,
     ChargeSTDP: _charge,
+    VolleySTDP: _volley,
 }

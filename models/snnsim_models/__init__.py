@@ -29,6 +29,7 @@ from .reward_stdp import RewardSTDP
 from .sources import Graded, Latency, Poisson, SpikeArray
 from .time_to_first_spike import TTFS
 from .triplet_stdp import TripletSTDP
+from .volley_stdp import VolleySTDP
 
 __all__ = [
     "BCM",
@@ -67,6 +68,7 @@ __all__ = [
     "StepCurrent",
     "Trace",
     "TripletSTDP",
+    "VolleySTDP",
 ]
 
 # What is listed is what the tests cover; a model of a user's own runs without standing here.
@@ -76,5 +78,5 @@ MODELS: tuple[type[Model], ...] = (
 RECEPTORS: tuple[type[Receptor], ...] = (Delta, StepCurrent, ExponentialCurrent, AlphaCurrent, ExponentialConductance)
 PLASTICITY: tuple[type[Plasticity], ...] = (
     PairSTDP, TripletSTDP, PostTriggeredSTDP, Oja, BCM, Covariance, RewardSTDP, DeltaRule, AntiHebbian,
-    ChargeSTDP,
+    ChargeSTDP, VolleySTDP,
 )  # fmt: skip

@@ -15,6 +15,7 @@ from snnsim.datasets import Dataset, Split
 
 from .backpropagation import cheapest_backpropagation
 from .learner import Answers, Learner
+from .mcnemar import mcnemar
 from .models import MODELS
 from .pictures import draw_history, draw_receptive_fields
 from .progress import Report, silent
@@ -74,10 +75,12 @@ def learn(
     answers = learner.answers(test, threads)
     test_s = time.perf_counter() - begun
     opponent = learner.control() if control else None
-    control_accuracy = None
+    control_accuracy = compared = None
     if opponent is not None:
         opponent, _ = _trained(opponent, dataset, train, folder / CONTROL, every, _titled("control, ", report))
-        control_accuracy = accuracy_of(opponent.answers(test, threads), test)
+        random = opponent.answers(test, threads)
+        control_accuracy = accuracy_of(random, test)
+        compared = dataclasses.asdict(mcnemar(answers.classes == test.labels, random.classes == test.labels))
     accuracy = accuracy_of(answers, test)
     ann = cheapest_backpropagation(train, accuracy, dataset.n_classes)
     results = {
@@ -93,6 +96,7 @@ def learn(
             "inference_per_image": {name: count / len(test) for name, count in answers.operations.items()},
             "backpropagation": None if ann is None else dataclasses.asdict(ann),
         },
+        "mcnemar": compared,
         "settings": dataclasses.asdict(learner.settings),
         "dataset": {"name": dataset.name, "md5": dataset.md5, "train": len(train), "test": len(test),
                     "tested_on": "validation" if validation else "test"},

@@ -24,6 +24,7 @@ from snnsim import (
     RewardSTDP,
     Simulator,
     TripletSTDP,
+    VolleySTDP,
 )
 
 WINDOW = [-160, -57, -20, -3, -1, 0, 1, 2, 9, 40, 111, 200]
@@ -83,6 +84,9 @@ def test_windows_of_the_other_rules(difference: int) -> None:
         (DeltaRule(eta=1e-3), -1e-3 * first * near),
         (AntiHebbian(eta=1e-3, rho_0=5.0, w_min=-1e3, w_max=1e3), 1e-3 * (0.2 - near)),
     ]
+    volley = VolleySTDP(w_min=-1.0, w_max=0.5, eta=0.1, window=20.0)
+    # Pre or post, whichever comes first, within the window: potentiated. Else depressed, and a later pre spike changes nothing.
+    cases.append((volley, 0.1 * ((0.5 if abs(t) <= 20.0 else -1.0) - w)))
     for rule, change in cases:
         found = after_pair(rule, difference, w)
         assert found == pytest.approx(w + change, rel=0, abs=1e-12), rule
