@@ -137,7 +137,8 @@ def present(
     refractory : updates for which a spike holds a neuron; inhibition : nS, what it adds to all others
     rise : mV, of theta at a spike; theta is multiplied by ``forgetting`` after each presentation
     rule : constants of TripletSTDP; w_max : nS, the weights lie in 0 to this, and sum to ``total`` onto each neuron after each
-        presentation, which takes some beyond the bound, until they change again; pre_decay, post_decay, slow_decay : (steps + 1,), of its traces r1, o1 and o2
+        presentation, which takes some beyond the bound, until they change again
+    pre_decay, post_decay, slow_decay : (steps + 1,), of its traces r1, o1 and o2
     answers : int32 (n, neurons), on return the spikes of each in the last attempt
     counts : int64 (CompetitionCount.COUNT,), which go on counting
     """
