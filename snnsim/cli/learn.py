@@ -143,8 +143,10 @@ def _print(results: dict[str, Any], out: Path) -> None:
         f"inference: {results['operations']['inference_per_image']['synaptic_events']:,.0f} synaptic events an image"
     )
     if ann := results["operations"]["backpropagation"]:
+        effective = ann["effective_training_macs"]
+        without = "" if effective is None else f" ({effective:.3g} without zeros)"
         console.print(
-            f"backpropagation, {ann['network']} to {ann['accuracy']:.2%}: {ann['training_macs']:.3g} MACs "
-            f"({ann['effective_training_macs']:.3g} without zeros); inference {ann['inference_macs']:,} MACs an image"
+            f"backpropagation, {ann['network']} to {ann['accuracy']:.2%}: {ann['training_macs']:.3g} MACs{without}; "
+            f"inference {ann['inference_macs']:,} MACs an image"
         )
     console.print(f"results: {out}", soft_wrap=True)

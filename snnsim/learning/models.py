@@ -7,4 +7,4 @@ from .patches import PatchLearner
 
 __all__ = ["MODELS"]
 
-MODELS: dict[str, type[Learner]] = {model.MODEL: model for model in (FirstSpikeLearner, DiehlCookLearner, PatchLearner)}
+MODELS: dict[str, type[Learner]] = {model.MODEL: model for model in (DiehlCookLearner, FirstSpikeLearner, PatchLearner)}

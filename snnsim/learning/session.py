@@ -13,7 +13,7 @@ import numpy as np
 from snnsim._errors import ResultsError
 from snnsim.datasets import Dataset, Split
 
-from .backpropagation import cheapest_backpropagation
+from .backpropagation import cheapest_backpropagation, convolutional_backpropagation
 from .learner import Answers, Learner
 from .mcnemar import mcnemar
 from .models import MODELS
@@ -83,6 +83,7 @@ def learn(
         compared = dataclasses.asdict(mcnemar(answers.classes == test.labels, random.classes == test.labels))
     accuracy = accuracy_of(answers, test)
     ann = cheapest_backpropagation(train, accuracy, dataset.n_classes)
+    ann = ann or (convolutional_backpropagation(dataset, accuracy) if limit is None else None)
     results = {
         "model": learner.MODEL,
         "neurons": learner.neurons,

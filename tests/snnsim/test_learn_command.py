@@ -1,5 +1,6 @@
 """``snnsim learn``: results, resumption, and trained networks in new processes."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -12,8 +13,8 @@ import numpy as np
 import pytest
 
 from snnsim import ResultsError, SimulationError
-from snnsim.datasets import load
-from snnsim.learning.backpropagation import cheapest_backpropagation
+from snnsim.datasets import Split, load
+from snnsim.learning.backpropagation import cheapest_backpropagation, convolutional_backpropagation
 from snnsim.learning.first_spike import FirstSpikeLearner, FirstSpikeSettings
 from snnsim.learning.learner import Progress
 from snnsim.learning.models import MODELS
@@ -178,5 +179,28 @@ def test_the_opponent_is_trained_no_longer_than_it_must() -> None:
     assert easy.accuracy >= 0.5
     assert hard.accuracy >= 0.85
     assert easy.training_macs <= hard.training_macs
+    assert easy.effective_training_macs is not None
     assert 0 < easy.effective_training_macs < easy.training_macs
     assert cheapest_backpropagation(digits, math.inf, 10) is None
+
+
+def test_what_no_perceptron_reaches_is_left_to_convolutional_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three products a weight and image, two in the first layer; the costs of the candidates rise."""
+    pytest.importorskip("torch")
+    digits = load("digits")
+    assert convolutional_backpropagation(digits, 0.1) is None  # too small for two strided convolutions
+
+    def enlarged(split: Split) -> Split:
+        return Split(np.kron(split.images, np.ones((3, 3), np.uint8))[:600], split.labels[:600], split.full_scale)
+
+    parts = {name: enlarged(getattr(digits, name)) for name in ("train", "validation", "test")}
+    large = dataclasses.replace(digits, name="enlarged", **parts)  # type: ignore[arg-type]
+    opponent = convolutional_backpropagation(large, 0.2)
+    assert opponent is not None
+    assert opponent.accuracy >= 0.2
+    assert opponent.images % 600 == 0
+    first, second = 10 * 10 * 6 * 25, 3 * 3 * 12 * 6 * 25
+    assert opponent.inference_macs == first + second + 3 * 3 * 12 * 10
+    assert opponent.training_macs == opponent.images * (3 * opponent.inference_macs - first)
+    monkeypatch.setattr("snnsim.learning.backpropagation._CONVOLUTIONS", (("6c5s2-12c5s2", 1, False),))
+    assert convolutional_backpropagation(large, 1.1) is None
