@@ -22,6 +22,7 @@ from snnsim_models import (
     RewardSTDP,
     Trace,
     TripletSTDP,
+    VolleySTDP,
 )
 
 from ._errors import NetworkError
@@ -165,6 +166,15 @@ def _charge(r: ChargeSTDP, parameters: Parameters) -> dict[str, str]:
     return {"pre": "", "post": f"eta * (gain * {age} ** mu * int(x1 > 0) - weight)"}
 
 
+def _volley(r: VolleySTDP, parameters: Parameters) -> dict[str, str]:
+    parameters |= {"eta": r.eta, "low": r.w_min, "high": r.w_max, "last": r.constants()[3]}
+    within = "int(x1 >= last)"
+    return {
+        "pre": f"eta * (high - low) * int(y1 >= last) * (1 - {within})",
+        "post": f"eta * (low + (high - low) * {within} - weight)",
+    }
+
+
 _CHANGES: Mapping[type[Plasticity], Callable[..., dict[str, Any]]] = {
     PairSTDP: _pair,
     TripletSTDP: _triplet,
@@ -176,4 +186,5 @@ _CHANGES: Mapping[type[Plasticity], Callable[..., dict[str, Any]]] = {
     DeltaRule: _delta,
     AntiHebbian: _anti_hebbian,
     ChargeSTDP: _charge,
+    VolleySTDP: _volley,
 }

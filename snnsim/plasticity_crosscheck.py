@@ -23,6 +23,7 @@ from snnsim_models import (
     RewardSTDP,
     SpikeArray,
     TripletSTDP,
+    VolleySTDP,
 )
 
 from .connections import Sparse
@@ -91,6 +92,7 @@ PLASTIC: Mapping[str, PlasticCase] = {
     ),
     "delta rule": PlasticCase(DeltaRule(eta=0.01), dense=True),
     "delta rule, signal alone": PlasticCase(DeltaRule(w_min=0.0, w_max=2.0, eta=0.02, own=0.0), delays=_SEVERAL),
+    "volley STDP": PlasticCase(VolleySTDP(w_min=0.0, w_max=2.0, eta=0.02, window=30.0), dense=True),
     "charge STDP": PlasticCase(ChargeSTDP(eta=0.02, gain=0.3, window=50.0, mu=1.0), dense=True),
     "anti-Hebbian": PlasticCase(AntiHebbian(w_min=-2.0, eta=0.02, rho_0=15.0), sign=-1.0, delays=(1.0,)),
 }
