@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 
 from snnsim import Network
-from snnsim.networks import brunel, cuba, microcircuit
+from snnsim.networks import brunel, cuba, microcircuit, stdp
 
 __all__ = ["CASES", "GROUPS", "MNIST", "NetworkCase", "expected_s"]
 
@@ -46,6 +46,17 @@ def _brunel(neurons: int, expected_s: float) -> NetworkCase:
     )
 
 
+def _stdp(neurons: int, expected_s: float) -> NetworkCase:
+    scale = neurons / 5000
+    return NetworkCase(
+        f"stdp-{neurons}",
+        lambda: stdp(scale, fixed_in_degree=True),
+        lambda: stdp(max(scale / 10, 0.1), fixed_in_degree=True),
+        1000.0,
+        expected_s,
+    )
+
+
 def _microcircuit(name: str, background: str, expected_s: float) -> NetworkCase:
     return NetworkCase(
         name,
@@ -66,6 +77,7 @@ GROUPS: tuple[tuple[str, ...], ...] = (
     (MNIST,),
     ("cuba-4000", "cuba-40000", "cuba-400000"),
     ("brunel-12500", "brunel-100000"),
+    ("stdp-5000", "stdp-50000"),
     ("cuba-4000000",),
 )
 """All benchmarks, those first that matter most. One process runs a group: its networks share compiled kernels, and what breaks
@@ -81,6 +93,8 @@ CASES = {
         _cuba(400_000, 20.0),
         _brunel(12_500, 15.0),
         _brunel(100_000, 35.0),
+        _stdp(5_000, 15.0),
+        _stdp(50_000, 25.0),
         _cuba(4_000_000, 50.0),
     )
 }

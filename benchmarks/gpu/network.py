@@ -26,11 +26,13 @@ def measure(case: NetworkCase, task: Task) -> None:
     duration = max(case.duration / 10, 2 * BIN_MS) if task.quick else case.duration
     discard = min(case.discard, BIN_MS) if task.quick else case.discard
     counts: dict[str, np.ndarray] = {}
+    learned: dict[str, dict[str, list[float]]] = {}
     for arm in arms(task):
         if time.time() > task.until:
             say(case.name, **{arm.name: {"not_run": "the time was over"}})
             continue
         figures, counts[arm.name] = _run(net, arm, duration, discard)
+        learned[arm.name] = figures["learned"]
         moved = figures.pop("bytes") / figures["sim_s"]
         figures["bytes_per_s"] = moved
         if arm.name == "device" and task.copy_bytes_per_s:
@@ -39,13 +41,17 @@ def measure(case: NetworkCase, task: Task) -> None:
     for other in ("cpu", "cpu_2"):
         if "device" in counts and other in counts:
             say(case.name, **{f"against_{other}": _compared(net, counts["device"], counts[other])})
+            if learned["device"] and len(counts["device"]) == len(counts[other]):
+                apart = _weights_apart(learned["device"], learned[other])
+                say(case.name, **{f"against_{other}": {"largest_difference_of_mean_weights": apart}})
 
 
 def _run(net: Network, arm: Arm, duration: float, discard: float) -> tuple[dict[str, Any], np.ndarray]:
     """Return the figures of an arm, and its spikes in each bin and population."""
     simulator, build_s = timed(lambda: Simulator(net, precision=PRECISION, **arm.options))
+    untaught = {p.name: simulator.weights(p) for p in net.projections if p.plasticity is not None}
     _, first_run_s = timed(lambda: simulator.run(net.dt))  # compiles what is not compiled yet
-    simulator.reset()
+    _start_again(simulator, untaught)
     probe = discard or BIN_MS
     _, probe_s = timed(lambda: simulator.run(probe, count_every=probe))
     # Biological time for which the allowance suffices, whole bins, at least one.
@@ -56,7 +62,7 @@ def _run(net: Network, arm: Arm, duration: float, discard: float) -> tuple[dict[
     def once() -> float:
         nonlocal result
         if not discard or result is not None:  # the first time, what was discarded has just run
-            simulator.reset()
+            _start_again(simulator, untaught)
             if discard:
                 simulator.run(discard, count_every=discard)
         result, seconds = timed(lambda: simulator.run(shown, count_every=BIN_MS))
@@ -65,7 +71,21 @@ def _run(net: Network, arm: Arm, duration: float, discard: float) -> tuple[dict[
     figures = {"build_s": build_s, "first_run_s": first_run_s, "biological_ms": shown}
     figures |= repeated(once, enough_s=min(2.0, arm.allowance_s))
     assert result is not None
+    taught = {name: simulator.weights(name) for name in untaught}
+    figures["learned"] = {name: [float(w.mean()), float(w.std())] for name, w in taught.items()}  # mV
     return figures | _counted(net, result, shown, figures["sim_s"]), result.operations.fired[0]
+
+
+def _start_again(simulator: Simulator, untaught: dict[str, np.ndarray]) -> None:
+    """Go back to time 0 and to the weights before learning, which a reset alone keeps as they are."""
+    simulator.reset()
+    for name, weights in untaught.items():
+        simulator.set_weights(name, weights)
+
+
+def _weights_apart(ours: dict[str, list[float]], theirs: dict[str, list[float]]) -> float:
+    """Return how far the mean weights of a projection lie apart at the most, as a share."""
+    return max(abs(ours[name][0] / theirs[name][0] - 1) for name in ours)
 
 
 def _counted(net: Network, result: Result, shown: float, sim_s: float) -> dict[str, Any]:
@@ -84,6 +104,7 @@ def _counted(net: Network, result: Result, shown: float, sim_s: float) -> dict[s
         "stimulus_events": int(per_projection[n_projections:].sum()),
         "events_per_s": sum(events.values()) / sim_s,
         "neuron_updates_per_s": updates / sim_s,
+        "plasticity_updates_per_s": int(counted.plasticity_updates.sum()) / sim_s,
         "spikes": int(fired.sum()),
         "rate_hz": float(fired.sum() / sum(counted.sizes) / seconds),
         "rates_hz": {

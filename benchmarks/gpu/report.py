@@ -11,7 +11,7 @@ __all__ = ["Results", "merge", "tables"]
 
 COLUMNS = (
     "benchmark", "neurons", "synapses", "build s", "real-time factor", "goal", "CPU, all cores", "CPU, 2 cores", "x 2 cores",
-    "M events/s", "GB/s", "of copy", "rate Hz", "CPU's rate", "equal counts",
+    "M events/s", "M weight updates/s", "GB/s", "of copy", "rate Hz", "CPU's rate", "equal counts",
 )  # fmt: skip
 ALIKE = ("same_accuracy", "same_scores", "same_counts")
 
@@ -73,7 +73,8 @@ def _network(name: str, figures: dict[str, Any]) -> str:
         name, f"{figures['neurons']:,}", f"{figures['synapses']:,}", f"{device['build_s']:.1f}", f"{device[factor]:.4f}",
         ", then ".join(f"{goal:g}" for goal in figures.get("goals", ())) or "-",
         _scaled(cpu, device), _scaled(two, device), f"{two[factor] / device[factor]:.1f}" if factor in two else "-",
-        f"{device['events_per_s'] / 1e6:,.0f}", f"{device['bytes_per_s'] / 1e9:,.1f}",
+        f"{device['events_per_s'] / 1e6:,.0f}", f"{device['plasticity_updates_per_s'] / 1e6:,.0f}",
+        f"{device['bytes_per_s'] / 1e9:,.1f}",
         f"{device['of_copy_bandwidth']:.2f}" if "of_copy_bandwidth" in device else "-",
         rates[0], rates[1] if len(rates) > 1 else "-", "yes" if seen.get("equal_counts") else "no" if seen else "-",
     ]  # fmt: skip

@@ -13,7 +13,7 @@ MODEL = (
     "and convolutional projections) and its weight (4 or 8; none where the projection has one), and reads and writes the "
     "target's state (2 x 4 or 2 x 8). A neuron's update reads and writes every state variable and reads 4 bytes of "
     "refractoriness. Left out: pointers, spike lists, per-neuron constants, Poisson input (added where the neuron is updated), "
-    "and that caches serve part of it."
+    "plasticity, and that caches serve part of it."
 )
 
 
