@@ -291,7 +291,9 @@ def test_networks_of_other_data_and_equal_names_are_refused(
     digits: Dataset, networks: list[Learned], tmp_path: Path
 ) -> None:
     other = dataclasses.replace(digits, md5="0" * 32)
-    with pytest.raises(ResultsError, match=r"first-spike: a network that learned digits, not digits|patches: a network"):
+    with pytest.raises(
+        ResultsError, match=r"first-spike: a network that learned digits, not digits|patches: a network"
+    ):
         run(other, tmp_path / "out", networks)
     with pytest.raises(ResultsError, match=r"is in .* already"):
         run(digits, tmp_path / "out", [networks[0], networks[0]])
