@@ -36,7 +36,7 @@ _OFFSET = 0.25
 
 # Locally learned networks: stars, which nothing else is, with as many rays as their model has here, lighter to darker by size.
 _RAYS = (5, 4, 6, 8, 3, 7)
-_LEARNED_COLOURS = ("Greens", 0.3, 0.95)
+_LEARNED_COLOURS = ("Greens", 0.25, 0.85)
 
 _SPIKING_CASCADES: dict[str, Any] = {"color": "black", "linewidth": 1.1}
 _ANN_CASCADES: dict[str, Any] = {

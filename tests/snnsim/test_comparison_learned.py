@@ -212,6 +212,16 @@ def test_weights_beyond_the_range_of_half_precision_stay_in_single(folders: dict
     assert load_learned(tmp_path / "a.npz").learner.state["evidence"][0, 0] == 70_001.0
 
 
+def test_a_model_that_says_nothing_of_its_answers_is_exported_whole(
+    folders: dict[str, Path], digits: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slim = export_learned(folders["first-spike"], tmp_path / "slim.npz").learner
+    monkeypatch.setattr(FirstSpikeLearner, "ANSWERING", ())
+    whole = export_learned(folders["first-spike"], tmp_path / "whole.npz").learner
+    assert whole.operations["plasticity_updates"] > 0 == slim.operations["plasticity_updates"]
+    assert np.array_equal(whole.answers(digits.test).classes, slim.answers(digits.test).classes)
+
+
 def test_the_command_trains_the_network_again(folders: dict[str, Path], tmp_path: Path) -> None:
     one = load_learned(folders["first-spike"])
     command = one.record["command"]
@@ -314,7 +324,13 @@ def test_the_command_line_exports_and_compares(folders: dict[str, Path], tmp_pat
     done = snnsim(*small, *both, "--out", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     assert "locally learned, first-spike 20: " in done.stdout
-    assert [entry["neurons"] for entry in results_of(tmp_path / "out")["learned"]] == [20, 8]
+    exported_one, whole = results_of(tmp_path / "out")["learned"]
+    assert (exported_one["neurons"], whole["neurons"]) == (20, 8)
+    # What is reported is what the rounded weights answer.
+    test = load("digits").test.first(40)
+    answers = load_learned(path).learner.answers(test)
+    assert exported_one["accuracy"] == (answers.classes == test.labels).mean()
+    assert exported_one["ops"] == answers.operations["synaptic_events"] / 40
     refused = snnsim(*small, "--learned", str(tmp_path / "none.npz"), "--out", str(tmp_path / "other"))
     assert refused.returncode == 2
     assert "none.npz: no such file" in refused.stderr
