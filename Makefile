@@ -4,7 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= out
 
-.PHONY: demo test check lint format weights gpu clean
+# The locally learned networks that come with snnsim, as model-neurons.
+LEARNED := first-spike-100 first-spike-400 patches-128
+
+.PHONY: demo test check lint format weights learned gpu clean
 
 demo: $(VENV)/.demo  ## install and run the main job: figure, table and report under $(OUT)
 	$(BIN)/snnsim mnist --out $(OUT)
@@ -26,6 +29,11 @@ format: $(VENV)/.dev
 weights: $(VENV)/.dev  ## train all shipped weights anew (about 20 minutes)
 	$(BIN)/snnsim train --dataset mnist --jobs 1 --out snnsim/weights/mnist
 	$(BIN)/snnsim train --dataset digits --jobs 1 --out snnsim/weights/digits
+
+learned: $(VENV)/.dev  ## train the shipped locally learned networks anew (minutes) and export them
+	@for name in $(LEARNED); do \
+	  $(BIN)/snnsim learn mnist --model $${name%-*} --neurons $${name##*-} --out build/learned/$$name && \
+	  $(BIN)/snnsim learn --out build/learned/$$name --export snnsim/weights/mnist/learned/$$name.npz || exit 1; done
 
 # A machine with a card is often lent for minutes and offline: plain python3, with NumPy, Numba, numba-cuda, pytest and hypothesis.
 gpu:  ## GPU tests and benchmarks, under 8 minutes; GPU="--backend cpu --quick" rehearses them without a card

@@ -41,6 +41,10 @@ def learn(
         int | None, typer.Option(min=1, help="Threads; they change no result; one per core by default.")
     ] = None,
     test: Annotated[Path | None, typer.Option(help="Only test this trained network, twice, and train nothing.")] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Only write the trained network of --out to this file, small, for snnsim mnist --learned."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Delete an earlier run in the result folder first.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no table.")] = False,
 ) -> None:
@@ -49,6 +53,9 @@ def learn(
     Exit codes: 0 done, 2 an error, 130 interrupted (the same command goes on from where the network was last kept).
     """
     with clear_errors(f"interrupted; the network as last kept is in {out}, and the same command goes on from there"):
+        if export is not None:
+            _export(out, export)
+            return
         from contextlib import nullcontext
 
         from snnsim.datasets import load
@@ -115,6 +122,13 @@ def _test(path: Path, dataset: "Dataset", limit: int | None, jobs: int | None) -
     split = dataset.test if limit is None else dataset.test.first(limit)
     for _ in range(2):
         typer.echo(repr(accuracy_of(learner.answers(split, jobs), split)))
+
+
+def _export(out: Path, path: Path) -> None:
+    from snnsim.learning.exported import export_learned
+
+    found = export_learned(out, path)
+    typer.echo(f"{path}: {found.name}, {path.stat().st_size:,} bytes, trained by {found.record['command']}")
 
 
 def _clear(out: Path) -> None:

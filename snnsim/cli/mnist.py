@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from snnsim.ann import Ann
     from snnsim.datasets import Dataset
+    from snnsim.learning.exported import Learned
 
 Data = Annotated[Path | None, typer.Option(help="Folder of four IDX files; an error where it cannot be used.")]
 DatasetName = Annotated[str, typer.Option("--dataset", help="auto, mnist, fashion, kmnist or digits.")]
@@ -41,13 +42,18 @@ def mnist(
     ] = None,
     network: Annotated[list[str] | None, typer.Option(help="Only this ANN, repeatable, as 784-128-10.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Folder of .npz weights instead of the shipped ones.")] = None,
+    learned: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further locally learned network, repeatable: a result folder or exported file of learn."),
+    ] = None,
     json_: Annotated[
         bool, typer.Option("--json", help="Print results.json on stdout, and nothing else there.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete an earlier run in the result folder first.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress and no table.")] = False,
 ) -> None:
-    """Run every ANN and its spiking twins over the test set; write figure, report and results.
+    """Run every ANN and its spiking twins over the test set, and networks that learned by local rules; write figure,
+    report and results.
 
     Exit codes: 0 done, 2 an error, 130 interrupted (what had finished is kept, the same command goes on from there).
     """
@@ -60,11 +66,22 @@ def mnist(
         loaded = load(dataset, data, progress=not quiet)
         if loaded.notice:
             tell(loaded.notice)
+        own = _learned(loaded, learned or [])
         anns = _networks(
             loaded, codes, out, weights, network, limit=limit, seed=seed, jobs=jobs, force=force, quiet=quiet
         )
         results = compare(
-            loaded, anns, codes, out, limit=limit, seed=seed, batch=batch, jobs=jobs, force=force, progress=not quiet
+            loaded,
+            anns,
+            codes,
+            out,
+            learned=own,
+            limit=limit,
+            seed=seed,
+            batch=batch,
+            jobs=jobs,
+            force=force,
+            progress=not quiet,
         )
     if json_:
         typer.echo(json.dumps(results))
@@ -99,6 +116,18 @@ def _networks(
     # Better refused now than after an hour of training.
     refuse(out, describe(dataset, codes, limit, seed), force=force)
     return _train(dataset, out / "weights", names, seed, jobs, quiet)
+
+
+def _learned(dataset: "Dataset", given: list[Path]) -> "list[Learned]":
+    """The locally learned networks that are given, and those shipped for these very data, but for names that are given."""
+    from snnsim.comparison.learned import check
+    from snnsim.learning.exported import load_learned, shipped_learned
+
+    own = [load_learned(path) for path in given]
+    check(own, dataset)
+    names = {one.name for one in own}
+    shipped = [one for one in shipped_learned(dataset.name) if one.provenance.md5 == dataset.md5]
+    return [*own, *(one for one in shipped if one.name not in names)]
 
 
 def _train(
@@ -152,6 +181,7 @@ def _print(results: dict[str, Any], out: Path) -> None:
     from rich.table import Table
 
     from snnsim.comparison import LEVEL_COLUMNS, cascade_rows, level_rows, verdict
+    from snnsim.comparison.tables import count, percent
 
     dataset, rows = results["dataset"], level_rows(results)
     # One column per level: three are legible in a terminal of 80 characters, the report's thirteen are not.
@@ -181,5 +211,8 @@ def _print(results: dict[str, Any], out: Path) -> None:
             f"No single spiking network reaches {', '.join(_broken(level) for level in missed)}.", highlight=False
         )
     console.print(verdict(results).replace("**", "").replace(" %", "%"), highlight=False)
+    for entry in results["learned"]:
+        said = f"{entry['name']}: {percent(entry['accuracy'])} with {count(entry['ops'])} operations"
+        console.print(f"locally learned, {said}".replace(" %", "%"), highlight=False)
     console.print(f"report: {out / 'report.md'}", highlight=False, soft_wrap=True)
     console.print(f"figure: {out / 'accuracy_vs_ops.png'}", highlight=False, soft_wrap=True)

@@ -1,8 +1,11 @@
-"""The figure: accuracy against operations per image, spiking networks and ANNs, one panel per spike code."""
+"""The figure: accuracy against operations per image, spiking networks and ANNs, one panel per spike code.
+
+Locally learned networks, whose code is their own, are in every panel.
+"""
 
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +29,14 @@ CODE_NAMES = {
 # A family of architectures is a colour map, dearer networks darker: told apart in black and white and by colour-blind
 # readers; the markers tell apart what is left.
 _FAMILIES = {"dense": ("Blues", 0.45, 1.0), "convolution": ("YlOrBr", 0.4, 0.9), "pruned": ("RdPu", 0.6, 0.95)}
-_MARKERS = "os^DvPX<>phd*"
-_TICKS = (0, 50, 60, 70, 80, 90, 95, 97, 98, 98.5, 99, 99.5)
+_MARKERS = "os^DvPX<>phd"
+_TICKS = (0, 50, 60, 70, 80, 85, 90, 95, 97, 98, 98.5, 99, 99.5)
 # The accuracy axis is logarithmic in the error plus this many %, so that it spreads the top and ends at 100 %.
 _OFFSET = 0.25
+
+# Locally learned networks: stars, which nothing else is, with as many rays as their model has here, lighter to darker by size.
+_RAYS = (5, 4, 6, 8, 3, 7)
+_LEARNED_COLOURS = ("Greens", 0.25, 0.85)
 
 _SPIKING_CASCADES: dict[str, Any] = {"color": "black", "linewidth": 1.1}
 _ANN_CASCADES: dict[str, Any] = {
@@ -48,7 +55,7 @@ def draw(results: Mapping[str, Any]) -> "Figure":
     # Matplotlib takes half a second to import, which a command that draws nothing should not pay.
     from matplotlib.figure import Figure
 
-    styles = _styles(results["ann"])
+    styles, stars = _styles(results["ann"]), _stars(results.get("learned", ()))
     codes = results["codes"]
     columns, rows = min(2, len(codes)), (len(codes) + 1) // 2
     figure = Figure(figsize=(12, 2.4 + 6 * rows), layout="constrained")
@@ -64,6 +71,8 @@ def draw(results: Mapping[str, Any]) -> "Figure":
         for ann in results["ann"]:
             _markers(panel, ann, *styles[ann["name"]])
         _cascades(panel, results["cascades"], code)
+        for entry, star in stars:
+            panel.plot(entry["ops"], 100 * entry["accuracy"], **star)
         panel.set_title(CODE_NAMES.get(code, code), fontsize=12, pad=34)
         panel.set_xlabel("operations per image (accumulates + multiply-accumulates)", fontsize=11)
         panel.set_ylabel("test accuracy (%)", fontsize=11)
@@ -71,7 +80,7 @@ def draw(results: Mapping[str, Any]) -> "Figure":
         panel.label_outer()
     images = f"{results['dataset']['n_test']:,} test images{'' if results['complete'] else ', incomplete run'}"
     figure.suptitle(f"{results['dataset']['name']}: accuracy against operations ({images})", fontsize=14)
-    _legend(figure, styles)
+    _legend(figure, styles, stars)
     return figure
 
 
@@ -106,10 +115,33 @@ def _styles(anns: list[dict[str, Any]]) -> dict[str, tuple[Any, str]]:
     return {name: (colours[name], _MARKERS[i % len(_MARKERS)]) for i, name in enumerate(names)}
 
 
+def _stars(learned: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], dict[str, Any]]]:
+    """Every locally learned network and how it is drawn."""
+    import matplotlib as mpl
+
+    models = list(dict.fromkeys(entry["model"] for entry in learned))
+    name, low, high = _LEARNED_COLOURS
+    stars = []
+    for entry in learned:
+        members = [other["name"] for other in learned if other["model"] == entry["model"]]
+        shades = mpl.colormaps[name](np.linspace(high if len(members) == 1 else low, high, len(members)))
+        star = {
+            "marker": (_RAYS[models.index(entry["model"]) % len(_RAYS)], 1, 0),
+            "markerfacecolor": shades[members.index(entry["name"])],
+            "markeredgecolor": "black",
+            "markeredgewidth": 0.8,
+            "markersize": 14,
+            "linestyle": "none",
+            "zorder": 6,
+        }
+        stars.append((entry, star))
+    return stars
+
+
 def _frame(panel: "Axes", results: Mapping[str, Any]) -> None:
     networks = [[*network["curve"], *network["early_exit"]] for network in results["snn"]]
     peaks = [100 * max(point["accuracy"] for point in points) for points in networks]
-    peaks += [100 * ann["accuracy"] for ann in results["ann"]]
+    peaks += [100 * entry["accuracy"] for entry in (*results["ann"], *results.get("learned", ()))]
     best, lowest = max(peaks, default=99.0), min(peaks, default=99.0)
     # From where no network is left out up to 98 % at least, which is what the figure is about.
     bottom = max((tick for tick in _TICKS if tick <= min(90, lowest - 1)), default=0)
@@ -120,6 +152,7 @@ def _frame(panel: "Axes", results: Mapping[str, Any]) -> None:
     panel.set_ylim(bottom, min(100.0, max(98.3, best + 0.15)))
     panel.set_xscale("log")
     costs = [ann[cost] for ann in results["ann"] for cost in ("dense_macs", "effective_macs")]
+    costs += [entry["ops"] for entry in results.get("learned", ())]
     costs += [point["ops"] for points in networks for point in points if 100 * point["accuracy"] >= bottom]
     if costs:
         panel.set_xlim(max(10, 0.7 * min(costs)), 1.5 * max(costs))
@@ -190,7 +223,11 @@ def _markers(panel: "Axes", ann: Mapping[str, Any], colour: Any, marker: str) ->
     panel.plot(ann["effective_macs"], y, markerfacecolor="white", markeredgewidth=1.6, **style)
 
 
-def _legend(figure: "Figure", styles: Mapping[str, tuple[Any, str]]) -> None:
+def _legend(
+    figure: "Figure",
+    styles: Mapping[str, tuple[Any, str]],
+    stars: Sequence[tuple[Mapping[str, Any], dict[str, Any]]],
+) -> None:
     from matplotlib.lines import Line2D
 
     networks = [
@@ -207,6 +244,10 @@ def _legend(figure: "Figure", styles: Mapping[str, tuple[Any, str]]) -> None:
         Line2D([], [], linewidth=1, linestyle=":", label="own ANN's dense MACs", **grey),
         Line2D([], [], label="cheapest spiking cascades", **_SPIKING_CASCADES),
         Line2D([], [], label="cheapest ANN cascades, zeros skipped", **_ANN_CASCADES),
+    ]
+    kinds += [
+        Line2D([], [], label=f"locally learned: {entry['name']}", **(star | {"markersize": 11}))
+        for entry, star in stars
     ]
     shared: dict[str, Any] = {"fontsize": 10, "frameon": False, "columnspacing": 1.5}
     figure.legend(handles=networks, loc="outside lower left", ncols=3, **shared)

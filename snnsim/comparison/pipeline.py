@@ -1,4 +1,7 @@
-"""Every ANN and every spiking network made from it, over validation and test images, into one result folder."""
+"""Every ANN and every spiking network made from it, over validation and test images, into one result folder.
+
+Networks that learned by local rules are tested beside them.
+"""
 
 import hashlib
 import time
@@ -23,10 +26,14 @@ from snnsim.comparison.curves import COUNTERS, Readout, anytime, decide, early_e
 from snnsim.comparison.energy import ann_energy, critics, snn_energy
 from snnsim.comparison.environment import environment, sources_digest
 from snnsim.comparison.figure import save_figure
+from snnsim.comparison.learned import check as check_learned
+from snnsim.comparison.learned import digest as learned_digest
+from snnsim.comparison.learned import run_learned
 from snnsim.comparison.report import points_csv, report
 from snnsim.comparison.store import Store, to_json, write
 from snnsim.conversion import CALIBRATION_IMAGES, CODES, SpikingTwin, convert
-from snnsim.datasets import DATASETS, Dataset
+from snnsim.datasets import DATASETS, Dataset, Split
+from snnsim.learning.exported import Learned
 from snnsim.training import baselines
 
 # Images simulated at once are reduced to decisions, margins and counts before the next ones: bounds the memory.
@@ -39,6 +46,7 @@ def compare(
     codes: Sequence[str],
     out: str | PathLike[str],
     *,
+    learned: Sequence[Learned] = (),
     limit: int | None = None,
     seed: int = 0,
     batch: int = 500,
@@ -62,6 +70,8 @@ def compare(
         Spike codes of `snnsim.conversion.CODES`, in any order.
     out
         Result folder; made where missing. It may hold an earlier run of the same options, data and version.
+    learned
+        Locally learned networks of the same data, tested beside the others, names all different.
     limit
         Use only the first `limit` validation and test images, at least 1.
     seed
@@ -89,14 +99,18 @@ def compare(
     out = Path(out)
     codes = ordered(codes)
     _check(dataset, anns, limit, seed, batch, jobs)
+    check_learned(learned, dataset)
     networks = {ann.name: _digest(ann) for ann in anns}
     run = describe(dataset, codes, limit, seed) | {"networks": networks}
+    run |= {"learned": {one.name: learned_digest(one) for one in learned}}
     selection = _selection(dataset, anns, networks, seed)
     store = Store(out, run, force=force)
     images = _Images(dataset, limit)
-    total = images.n * len(anns) * len(codes)
+    converted = images.n * len(anns) * len(codes)
+    total = converted + len(images.test) * len(learned)
     ann_parts: list[_Part] = []
     snn_parts: list[_Part] = []
+    learned_parts: list[_Tested] = []
     shown = _progress.bar() if progress is True else nullcontext(progress or _progress.silent)
     try:
         with shown as tell:
@@ -110,10 +124,13 @@ def compare(
                     simulate = partial(_run_snn, ann, code, images, seed, batch, jobs, advance)
                     snn_parts.append(_kept(store, "snn", f"{ann.name} {code}", simulate))
                     advance(images.n)
+            for one in sorted(learned, key=lambda one: (one.learner.MODEL, one.learner.neurons, one.name)):
+                tell(one.name, converted + len(images.test) * len(learned_parts), total)
+                learned_parts.append(_tested(store, one, images.test, jobs))
             tell("cascades", total, total)
-            results = _results(run, selection, images, ann_parts, snn_parts, complete=True)
+            results = _results(run, selection, images, ann_parts, snn_parts, learned_parts, complete=True)
     except KeyboardInterrupt:
-        _write(out, _results(run, selection, images, ann_parts, snn_parts, complete=False))
+        _write(out, _results(run, selection, images, ann_parts, snn_parts, learned_parts, complete=False))
         raise
     _write(out, results)
     return results
@@ -199,6 +216,14 @@ class _Part:
     entry: dict[str, Any]
     wall_s: float
     stage: Stage
+
+
+@dataclass(frozen=True)
+class _Tested:
+    """A locally learned network that has been tested: its entry of `results.json`, and the seconds it took."""
+
+    entry: dict[str, Any]
+    wall_s: float
 
 
 def _run_ann(ann: Ann, images: _Images) -> tuple[dict[str, Any], Stage]:
@@ -310,6 +335,18 @@ def _kept(store: Store, kind: str, name: str, compute: Callable[[], tuple[dict[s
     return _Part(entry, wall_s, stage)
 
 
+def _tested(store: Store, learned: Learned, test: Split, jobs: int | None) -> _Tested:
+    """The same of a locally learned network, which has no answers to keep: it is no stage of a cascade."""
+    kept = store.read("learned", learned.name)
+    if kept is not None:
+        return _Tested(kept[0]["entry"], kept[0]["wall_s"])
+    begun = time.perf_counter()
+    entry = run_learned(learned, test, jobs)
+    wall_s = time.perf_counter() - begun
+    store.add("learned", learned.name, {"wall_s": wall_s, "entry": entry}, {})
+    return _Tested(entry, wall_s)
+
+
 def _advance(tell: _progress.Report, name: str, before: int, total: int, done: int) -> None:
     tell(name, before + done, total)
 
@@ -320,6 +357,7 @@ def _results(
     images: _Images,
     ann_parts: list[_Part],
     snn_parts: list[_Part],
+    learned_parts: list[_Tested],
     *,
     complete: bool,
 ) -> dict[str, Any]:
@@ -331,6 +369,7 @@ def _results(
     ]
     cascades = _cascades(images, ann_parts, snn_parts) if complete else {"ann": [], "snn": []}
     at, per_network_at = at_levels(anns, snns, cascades["ann"])
+    seconds = [part.wall_s for part in ann_parts + snn_parts] + [part.wall_s for part in learned_parts]
     return {
         "schema": run["schema"],
         "complete": complete,
@@ -342,12 +381,13 @@ def _results(
         "selection": selection,
         "ann": anns,
         "snn": snns,
+        "learned": [part.entry for part in learned_parts],
         "candidates": candidates(snns),
         "cascades": cascades,
         "at": at,
         "per_network_at": per_network_at,
         "at_cascades": at_cascades(anns, snns, cascades),
-        "wall_s": round(sum(part.wall_s for part in ann_parts + snn_parts), 3),
+        "wall_s": round(sum(seconds), 3),
     }
 
 

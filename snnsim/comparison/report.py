@@ -3,9 +3,8 @@
 import csv
 import io
 import math
-import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from snnsim.comparison.candidates import LEVELS, REFERENCE, best_reached, cascade_name
@@ -22,6 +21,8 @@ from snnsim.comparison.energy import (
     critics,
     snn_energy,
 )
+from snnsim.comparison.learned import learned_section
+from snnsim.comparison.tables import count, markdown, percent, versus
 
 Results = Mapping[str, Any]
 
@@ -89,6 +90,7 @@ _UNITS = """\
   validation accuracy stands beside it.
 - **cascade**: networks run one after the other, each only where the one before was not sure; the counts of all that ran
   add up.
+- **locally learned**: networks of `snnsim learn`; their operations are synaptic events, one accumulate each.
 - **ratio**: operations of the spiking point / MACs of the ANN. Below 1 the spiking network needs fewer operations.
 """
 
@@ -96,13 +98,13 @@ _UNITS = """\
 def level_rows(results: Results) -> list[list[str]]:
     """One row per level, in the order of `LEVEL_COLUMNS`; where a level is not reached, a last row for the best point."""
     best = best_reached(results)
-    missed = "none reaches it" + (f", best {_percent(best['accuracy'])}" if best else "")
+    missed = "none reaches it" + (f", best {percent(best['accuracy'])}" if best else "")
     rows = []
     for key in LEVELS:
-        point, level = results["at"][key], _percent(float(key))
+        point, level = results["at"][key], percent(float(key))
         rows.append(_level_row(level, point) if point else [level, missed, *[""] * (len(LEVEL_COLUMNS) - 2)])
     if best and not all(results["at"].values()):
-        rows.append(_level_row(f"best: {_percent(best['accuracy'])}", best))
+        rows.append(_level_row(f"best: {percent(best['accuracy'])}", best))
     return rows
 
 
@@ -111,13 +113,13 @@ def _level_row(level: str, point: Mapping[str, Any]) -> list[str]:
         level,
         point["snn"],
         _where(point),
-        *(_count(point[name]) for name in ("ops", "membrane_updates", "spikes", "encoder_operations")),
-        f"{_percent(point['accuracy'])} / {_percent(point['validation_accuracy'])}",
-        _versus(point["ratio_own_ann"]),
-        _versus(point["ratio_reference"]),
-        _versus(point["ratio_cheapest_ann"], point["cheapest_ann_name"]),
-        _versus(point["ratio_effective"], point["effective_name"]),
-        _versus(point["ratio_cascade"], point["cascade_name"]),
+        *(count(point[name]) for name in ("ops", "membrane_updates", "spikes", "encoder_operations")),
+        f"{percent(point['accuracy'])} / {percent(point['validation_accuracy'])}",
+        versus(point["ratio_own_ann"]),
+        versus(point["ratio_reference"]),
+        versus(point["ratio_cheapest_ann"], point["cheapest_ann_name"]),
+        versus(point["ratio_effective"], point["effective_name"]),
+        versus(point["ratio_cascade"], point["cascade_name"]),
     ]
 
 
@@ -126,7 +128,7 @@ def cascade_rows(results: Results) -> list[list[str]]:
     rows = []
     for key in LEVELS:
         point = results["at_cascades"][key]
-        row = [_percent(float(key))]
+        row = [percent(float(key))]
         for prefix, name, none in (("", "snn", "no spiking network reaches it"), ("ann_", "ann", "no ANN reaches it")):
             if point is None or point[name] is None:
                 row += [none, "", "", ""]
@@ -138,9 +140,9 @@ def cascade_rows(results: Results) -> list[list[str]]:
                 )
             else:
                 called, where = _short(point), _where(point)
-            accuracies = (_percent(point[f"{prefix}{split}accuracy"]) for split in ("", "validation_"))
-            row += [called, where, _count(point[f"{prefix}ops"]), " / ".join(accuracies)]
-        rows.append([*row, _versus(point["ratio"]) if point and point["ratio"] is not None else ""])
+            accuracies = (percent(point[f"{prefix}{split}accuracy"]) for split in ("", "validation_"))
+            row += [called, where, count(point[f"{prefix}ops"]), " / ".join(accuracies)]
+        rows.append([*row, versus(point["ratio"]) if point and point["ratio"] is not None else ""])
     return rows
 
 
@@ -150,17 +152,17 @@ def verdict(results: Results) -> str:
         return "Early exit and cascades on both sides: not compared yet, the run was interrupted."
     said = []
     for key in LEVELS:
-        point, level = results["at_cascades"][key], _percent(float(key))
+        point, level = results["at_cascades"][key], percent(float(key))
         if point is None:
             continue
         if point["ratio"] is not None:
-            said.append(f"**{_versus(point['ratio'])}** at {level}")
+            said.append(f"**{versus(point['ratio'])}** at {level}")
         elif point["snn"] is None:
             said.append(f"**LOSES** at {level}, which no spiking network reaches and {point['ann']} does")
         else:
             said.append(f"**wins** at {level}, which no ANN reaches")
     if not said:
-        return f"Early exit and cascades on both sides: neither side reaches {_percent(float(LEVELS[0]))}."
+        return f"Early exit and cascades on both sides: neither side reaches {percent(float(LEVELS[0]))}."
     return (
         "With early exit and cascades on both sides, the cost of the spiking side (operations) against that of the ANN "
         f"side (effective MACs): {'; '.join(said)}."
@@ -171,17 +173,17 @@ def headline(results: Results) -> str:
     """The operating point of the lowest level that is reached, or the best one where none is, against the ANNs."""
     key = next((key for key in LEVELS if results["at"][key]), None)
     point = results["at"][key] if key else best_reached(results)
-    missed = f"No spiking network reaches {_percent(float(LEVELS[0]))} of test accuracy"
+    missed = f"No spiking network reaches {percent(float(LEVELS[0]))} of test accuracy"
     if point is None:
         return f"{missed}: none has been run yet."
-    opening = f"At {_percent(float(key))} of test accuracy the cheapest" if key else f"{missed}. The most accurate"
+    opening = f"At {percent(float(key))} of test accuracy the cheapest" if key else f"{missed}. The most accurate"
     sentences = [
         f"{opening} spiking candidate is **{point['snn']}** "
-        f"(stopped at {_where(point)}) with **{_count(point['ops'])} operations per image** "
-        f"({_percent(point['accuracy'])} on test, {_percent(point['validation_accuracy'])} on validation; "
+        f"(stopped at {_where(point)}) with **{count(point['ops'])} operations per image** "
+        f"({percent(point['accuracy'])} on test, {percent(point['validation_accuracy'])} on validation; "
         f"{point['n_reaching']} of {point['n_candidates']} candidates reach the {'level' if key else 'same'}), beside "
-        f"{_count(point['membrane_updates'])} membrane updates, {_count(point['spikes'])} spikes and "
-        f"{_count(point['encoder_operations'])} encoder operations."
+        f"{count(point['membrane_updates'])} membrane updates, {count(point['spikes'])} spikes and "
+        f"{count(point['encoder_operations'])} encoder operations."
     ]
     opponents = [
         (point["ratio_own_ann"], f"the dense MACs of its own ANN, {point['source']}"),
@@ -201,11 +203,11 @@ def headline(results: Results) -> str:
     ]
     sentences += [f"- {_amount(ratio)} {opponent}" for ratio, opponent in opponents if ratio is not None]
     if point["ratio_cheapest_ann"] is None:
-        sentences.append(f"- more accurate than every ANN: none reaches {_percent(float(key or point['accuracy']))}")
+        sentences.append(f"- more accurate than every ANN: none reaches {percent(float(key or point['accuracy']))}")
     if point["kind"] == "early_exit":
         sentences[0] += (
-            f" Over the images: median {_count(point['median_ops'])}, 95 % of the images within "
-            f"{_count(point['p95_ops'])}, the dearest {_count(point['max_ops'])}."
+            f" Over the images: median {count(point['median_ops'])}, 95 % of the images within "
+            f"{count(point['p95_ops'])}, the dearest {count(point['max_ops'])}."
         )
     return "\n".join([sentences[0], "", "That is", "", *sentences[1:]])
 
@@ -227,6 +229,7 @@ def report(results: Results) -> str:
         "## ANNs\n\n" + _anns(results),
         "## Spiking networks, run to the last step\n\nMeans per image; *lost* is in points of test accuracy, "
         "against the ANN that was converted.\n\n" + _networks(results),
+        "## Locally learned networks\n\n" + learned_section(results),
         "## Energy: an estimate\n\n" + _energy(results),
         "## What the critics' bounds say\n\n" + _critics(results),
         "## Units\n\n" + _UNITS.rstrip(),
@@ -236,7 +239,10 @@ def report(results: Results) -> str:
 
 
 def points_csv(results: Results) -> str:
-    """Every point of every curve and every cascade, on both splits, one per line; a cascade has several thresholds."""
+    """Every point of every curve and every cascade, on both splits, one per line; a cascade has several thresholds.
+
+    Locally learned networks have one point, on the test split.
+    """
     buffer = io.StringIO()
     table = csv.writer(buffer, lineterminator="\n")
     table.writerow(["network", "source", "code", "kind", "split", "step_or_threshold", "ops", "accuracy"])
@@ -255,14 +261,9 @@ def points_csv(results: Results) -> str:
                 name, thresholds = cascade_name(point["stages"]), " ".join(str(t) for t in point["thresholds"])
                 described = [name, "", point.get("code", ""), kind, split, thresholds]
                 table.writerow([*described, point[f"{prefix}ops"], point[f"{prefix}accuracy"]])
+    for entry in results.get("learned", ()):
+        table.writerow([entry["name"], "", "", "learned", "test", "", entry["ops"], entry["accuracy"]])
     return buffer.getvalue()
-
-
-def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; columns that hold numbers only are set right."""
-    rows = list(rows)
-    rule = ["---:" if rows and all(_is_number(row[i]) for row in rows) else "---" for i in range(len(columns))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (columns, rule, *rows))
 
 
 def _cascades(results: Results) -> str:
@@ -287,14 +288,14 @@ def _cascades(results: Results) -> str:
 def _per_network(results: Results) -> str:
     columns = ["network"]
     for key in LEVELS:
-        columns += [f"operations at {_percent(float(key))}", "own ANN, dense"]
+        columns += [f"operations at {percent(float(key))}", "own ANN, dense"]
     reached = {key: {point["snn"]: point for point in results["per_network_at"][key]} for key in LEVELS}
     rows = []
     for network in results["snn"]:
         row = [network["name"]]
         for key in LEVELS:
             point = reached[key].get(network["name"])
-            row += [_count(point["ops"]), _versus(point["ratio_own_ann"])] if point else ["never", ""]
+            row += [count(point["ops"]), versus(point["ratio_own_ann"])] if point else ["never", ""]
         rows.append(row)
     return markdown(columns, rows)
 
@@ -303,10 +304,7 @@ def _anns(results: Results) -> str:
     columns = ("ANN", "test accuracy", "dense MACs", "effective MACs", "parameters")
     return markdown(
         columns,
-        [
-            [ann["name"], _percent(ann["accuracy"]), *(_count(ann[key]) for key in _ANN_COUNTS)]
-            for ann in results["ann"]
-        ],
+        [[ann["name"], percent(ann["accuracy"]), *(count(ann[key]) for key in _ANN_COUNTS)] for ann in results["ann"]],
     )
 
 
@@ -329,8 +327,8 @@ def _networks(results: Results) -> str:
     rows = []
     for network in results["snn"]:
         counts = [network[key] for key in ("acs", "macs", "membrane_updates", "spikes", "encoder_operations")]
-        row = [network["name"], _percent(network["accuracy"]), f"{100 * network['accuracy_loss']:.2f}"]
-        rows.append([*row, str(network["steps"]), *(_count(value) for value in (counts[0] + counts[1], *counts))])
+        row = [network["name"], percent(network["accuracy"]), f"{100 * network['accuracy_loss']:.2f}"]
+        rows.append([*row, str(network["steps"]), *(count(value) for value in (counts[0] + counts[1], *counts))])
     return markdown(columns, rows)
 
 
@@ -395,7 +393,7 @@ def _operating_points(results: Results) -> list[tuple[Mapping[str, Any], str, Ma
     points = []
     for network in results["snn"]:
         point = reached.get(network["name"])
-        where = f"{_percent(float(LEVELS[0]))}: {_where(point)}" if point else "last step"
+        where = f"{percent(float(LEVELS[0]))}: {_where(point)}" if point else "last step"
         points.append((network, where, point or network["curve"][-1]))
     return points
 
@@ -410,10 +408,13 @@ def _again(results: Results) -> str:
         for value in values:
             words += [option, value]
     words += ["--weights", "WEIGHTS"] if selection["own_weights"] else []
+    own_learned = not all(entry["shipped"] for entry in results.get("learned", ()))
+    words += ["--learned", "LEARNED"] if own_learned else []
     command = f"```\n{shlex.join([*words, '--out', 'out'])}\n```"
     own = "`WEIGHTS` is the folder of the networks' .npz files, which are not those that come with snnsim. "
+    learned = "`LEARNED` is a result folder of `snnsim learn`; the option is given once for each. "
     same = "The same options, data and version give the same figures."
-    return f"{command}\n\n{own if selection['own_weights'] else ''}{same}"
+    return f"{command}\n\n{own if selection['own_weights'] else ''}{learned if own_learned else ''}{same}"
 
 
 def _where(point: Mapping[str, Any]) -> str:
@@ -432,28 +433,9 @@ def _margins(thresholds: Sequence[float]) -> str:
     return f"margin {', '.join(f'{threshold:.4g}' for threshold in thresholds)}"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f} %"
-
-
-def _count(value: float) -> str:
-    return f"{value:,.0f}"
-
-
 def _nano(picojoules: float) -> str:
     return f"{picojoules / 1000:,.1f}"
 
 
-def _versus(ratio: float | None, opponent: str | None = None) -> str:
-    if ratio is None:
-        return "no such ANN"
-    said = f"{ratio:.3g} of it" if ratio <= 1 else f"{ratio:.3g} times as many: LOSES"
-    return f"{said} ({opponent})" if opponent else said
-
-
 def _amount(ratio: float) -> str:
     return f"{ratio:.3g} of" if ratio <= 1 else f"{ratio:.3g} times MORE than"
-
-
-def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"(-?[\d.,]+( %)?)?", cell) is not None

@@ -22,7 +22,7 @@ from snnsim._errors import ResultsError
 OUTPUTS = ("results.json", "points.csv", "accuracy_vs_ops.png", "accuracy_vs_ops.svg", "report.md")
 """Files that a comparison leaves in its folder, beside `parts/` and, where it had to train, `weights/`."""
 
-_PART = re.compile(r"run\.json|(ann|snn)-[\w.-]+\.(json|npz)")
+_PART = re.compile(r"run\.json|(ann|snn|learned)-[\w.-]+\.(json|npz)")
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -59,7 +59,7 @@ class Store:
         write(_record(out), to_json(run))
 
     def read(self, kind: str, name: str) -> tuple[dict[str, Any], Arrays] | None:
-        """The finished part of that kind ("ann" or "snn") and name, None where there is none yet."""
+        """The finished part of that kind ("ann", "snn" or "learned") and name, None where there is none yet."""
         path = self._path(kind, name)
         arrays = path.with_suffix(".npz")
         if not path.exists() or not arrays.exists():

@@ -116,6 +116,7 @@ class FirstSpikeLearner(Learner):
 
     MODEL: ClassVar[str] = "first-spike"
     SETTINGS: ClassVar[type[Any]] = FirstSpikeSettings
+    ANSWERING: ClassVar[tuple[str, ...]] = ("weights", "thresholds", "evidence")
     settings: FirstSpikeSettings
 
     def __init__(self, settings: FirstSpikeSettings, shape: tuple[int, int], n_classes: int, seed: int = 0) -> None:

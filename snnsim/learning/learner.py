@@ -69,6 +69,10 @@ class Learner(ABC):
     MODEL: ClassVar[str]
     """Its name on the command line."""
     SETTINGS: ClassVar[type[Any]]
+    SUPERVISED: ClassVar[bool] = False
+    """Whether a layer learns from labels; else these only name neurons that have learned."""
+    ANSWERING: ClassVar[tuple[str, ...]] = ()
+    """What :meth:`answers` needs of the :attr:`state`, all of it where empty: so much is exported."""
 
     def __init__(self, settings: Any, shape: tuple[int, int], n_classes: int, seed: int = 0) -> None:
         self.settings, self.shape, self.n_classes, self.seed = settings, shape, n_classes, seed

@@ -44,6 +44,8 @@ class PatchLearner(Learner):
 
     MODEL: ClassVar[str] = "patches"
     SETTINGS: ClassVar[type[Any]] = PatchSettings
+    SUPERVISED: ClassVar[bool] = True
+    ANSWERING: ClassVar[tuple[str, ...]] = ("weights", "thresholds", "read_out")
     settings: PatchSettings
 
     def __init__(self, settings: PatchSettings, shape: tuple[int, int], n_classes: int, seed: int = 0) -> None:

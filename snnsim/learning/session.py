@@ -100,7 +100,7 @@ def learn(
         "mcnemar": compared,
         "settings": dataclasses.asdict(learner.settings),
         "dataset": {"name": dataset.name, "md5": dataset.md5, "train": len(train), "test": len(test),
-                    "tested_on": "validation" if validation else "test"},
+                    "limit": limit, "tested_on": "validation" if validation else "test"},
     }  # fmt: skip
     (folder / RESULTS).write_text(json.dumps(results, indent=2) + "\n")
     _draw(learner, test, folder, f"{learner.MODEL}, {learner.neurons:,} neurons: {accuracy:.2%}")
