@@ -4,8 +4,8 @@
 
 A pixel spikes once, the earlier the brighter it is. The winner learns by ``ChargeSTDP``, its weights are normalised, and its
 threshold rises while all fall, so that each neuron comes to win as often as any other. Learning rates fall geometrically over the
-training. Afterwards each neuron votes for classes with their shares among the training images that it was among the first to
-answer; the first few spikes decide.
+training. Afterwards each neuron votes for classes by how much more often than others they are seen among the training images that
+it was among the first to answer; the first few spikes decide.
 :meth:`FirstSpikeLearner.network` is the same network for the general simulator, spike for spike.
 
 References
@@ -34,7 +34,7 @@ from snnsim.regulation import WinnerTakeAll
 from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
-from .assignment import class_evidence, class_shares, first_spike_votes, online_accuracy
+from .assignment import class_evidence, class_log_ratios, first_spike_votes, online_accuracy
 from .learner import Answers, History, Learner, Progress, restore_arrays
 from .pictures import Deciding, draw_decision
 
@@ -78,7 +78,7 @@ class FirstSpikeSettings:
     gain: float = 0.1
     mu: float = 0.5
     votes: int = 5
-    vote_decay: float = 0.7
+    vote_decay: float = 0.5
 
     def __post_init__(self) -> None:
         for name, least in (("neurons", 2), ("passes", 1), ("window", 1), ("longest", 1), ("votes", 1)):
@@ -239,7 +239,7 @@ class FirstSpikeLearner(Learner):
     def answers(self, split: Split, threads: int | None = None) -> Answers:
         """Return the class that the first few spikes vote for."""
         winners, counts = self.first_spikes(self.encode(split), threads)
-        classes, _ = first_spike_votes(winners, class_shares(self.evidence), self.settings.vote_decay)
+        classes, _ = first_spike_votes(winners, class_log_ratios(self.evidence), self.settings.vote_decay)
         return Answers(classes, _named(counts))
 
     @property
@@ -265,8 +265,8 @@ class FirstSpikeLearner(Learner):
         """Return the raster of the first image, and the spikes that decided its class."""
         latencies = self.encode(split.first(1))
         winners, _ = self.first_spikes(latencies)
-        shares, fired = class_shares(self.evidence), winners[0][winners[0] >= 0]
-        classes, _ = first_spike_votes(winners, shares, self.settings.vote_decay)
+        ratios, fired = class_log_ratios(self.evidence), winners[0][winners[0] >= 0]
+        classes, _ = first_spike_votes(winners, ratios, self.settings.vote_decay)
         volley = self.volley(latencies[0])
         result = Simulator(self.network(), precision="float32").run(
             float(self.settings.longest),
@@ -286,7 +286,7 @@ class FirstSpikeLearner(Learner):
         deciding = [
             Deciding(
                 f"neuron {k}, {steps[k]} ms", (self.weights[:, k] * age).reshape(self.shape),
-                shares[k] * self.settings.vote_decay**rank,
+                ratios[k] * self.settings.vote_decay**rank,
             )
             for rank, (k, age) in enumerate(zip(fired.tolist(), ages, strict=True))
         ]  # fmt: skip

@@ -23,7 +23,7 @@ _MOST_FIELDS = 400
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Deciding:
-    """What a neuron had to say on an image: when it spiked, what each pixel had contributed to that, and its shares of classes.
+    """What a neuron had to say on an image: when it spiked, what each pixel had contributed to that, and its votes.
 
     pixels : (height, width), mV or whatever a spike is caused by; votes : (classes,), with which it votes
     """
