@@ -63,6 +63,7 @@ class FirstSpikeSettings:
     rise, rise_last : mV, of the winner's threshold, likewise; all fall by this over the number of neurons
     gain, mu : of ChargeSTDP
     votes : spikes that decide the class; vote_decay : weight of a spike as against the one before
+    label_decay : likewise, 0 to 1, in the counts that the labels come from; 0: only first spikes count there
     """
 
     neurons: int = 400
@@ -78,7 +79,8 @@ class FirstSpikeSettings:
     gain: float = 0.1
     mu: float = 0.5
     votes: int = 5
-    vote_decay: float = 0.5
+    vote_decay: float = 0.6
+    label_decay: float = 0.2
 
     def __post_init__(self) -> None:
         for name, least in (("neurons", 2), ("passes", 1), ("window", 1), ("longest", 1), ("votes", 1)):
@@ -86,7 +88,7 @@ class FirstSpikeSettings:
                 raise NetworkError(f"FirstSpikeSettings.{name} must be at least {least}, got {getattr(self, name)}")
         if self.window > 250:
             raise NetworkError(f"FirstSpikeSettings.window must be at most 250 ms, got {self.window}")
-        for name in ("eta", "eta_last"):
+        for name in ("eta", "eta_last", "label_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise NetworkError(f"FirstSpikeSettings.{name} must lie within 0 and 1, got {getattr(self, name):g}")
         for name in ("threshold", "gain", "mu", "vote_decay"):
@@ -100,10 +102,10 @@ class FirstSpikeSettings:
 
 
 _CHOSEN: dict[int, dict[str, Any]] = {
-    100: {"rise": 5.0, "rise_last": 0.1, "mu": 0.35, "passes": 8},
+    100: {"rise": 5.0, "rise_last": 0.1, "mu": 0.35, "passes": 8, "vote_decay": 0.5, "label_decay": 0.1},
     400: {"eta": 0.4, "eta_last": 0.02, "rise": 5.0, "rise_last": 0.2, "mu": 0.35},
-    1600: {"eta": 0.4, "eta_last": 0.05},
-    6400: {"eta": 0.5, "eta_last": 0.1, "rise": 20.0, "rise_last": 4.0, "passes": 10},
+    1600: {"eta": 0.4, "eta_last": 0.05, "votes": 8, "label_decay": 0.5},
+    6400: {"eta": 0.5, "eta_last": 0.1, "rise": 20.0, "passes": 5, "votes": 8, "label_decay": 0.5},
 }
 
 
@@ -191,7 +193,7 @@ class FirstSpikeLearner(Learner):
         while (done := int(self._place[1])) < len(split):
             part = slice(done, done + every)
             winners, counts = self.first_spikes(latencies[part])
-            decay = self.settings.vote_decay
+            decay = self.settings.label_decay
             self.evidence += class_evidence(winners, split.labels[part], self.neurons, self.n_classes, decay)
             self._counts[1] += counts
             self._place[1] += len(winners)

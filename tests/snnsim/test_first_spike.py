@@ -157,7 +157,15 @@ def test_labels_do_not_reach_the_weights(digits: Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("neurons", 1), ("eta", 1.5), ("threshold", 0.0), ("rise", -1.0), ("window", 300), ("mu", math.inf)],
+    [
+        ("neurons", 1),
+        ("eta", 1.5),
+        ("threshold", 0.0),
+        ("rise", -1.0),
+        ("window", 300),
+        ("mu", math.inf),
+        ("label_decay", 2.0),
+    ],
 )
 def test_settings_out_of_bounds_are_refused(name: str, value: float) -> None:
     with pytest.raises(NetworkError, match=f"FirstSpikeSettings.{name}"):
