@@ -105,7 +105,7 @@ _CHOSEN: dict[int, dict[str, Any]] = {
     100: {"rise": 5.0, "rise_last": 0.1, "mu": 0.35, "passes": 8, "vote_decay": 0.5, "label_decay": 0.1},
     400: {"eta": 0.4, "eta_last": 0.02, "rise": 5.0, "rise_last": 0.2, "mu": 0.35},
     1600: {"eta": 0.4, "eta_last": 0.05, "votes": 8, "label_decay": 0.5},
-    6400: {"eta": 0.5, "eta_last": 0.1, "rise": 20.0, "passes": 5, "votes": 8, "label_decay": 0.5},
+    6400: {"eta": 0.5, "eta_last": 0.2, "rise": 40.0, "passes": 5, "votes": 8, "label_decay": 0.5},
 }
 
 
