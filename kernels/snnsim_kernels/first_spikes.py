@@ -62,6 +62,13 @@ def _switch_on(i: Any, row: Any) -> None:
 
 
 @jit()
+def _switch_on_four(i: Any, a: Any, b: Any, c: Any, d: Any) -> None:
+    """The same sums as by four calls, in the same order, but the currents are read and written once."""
+    for k in range(i.size):
+        i[k] = i[k] + a[k] + b[k] + c[k] + d[k]
+
+
+@jit()
 def _charge(v: Any, i: Any, thresholds: Any) -> Any:
     """Advance the potentials by a step; return how many are above their thresholds."""
     above = np.int64(0)
@@ -89,8 +96,16 @@ def _show(
     found, step = 0, 0
     while found < winners.size and step < longest:
         if step < n_steps:
-            for q in range(starts[step], starts[step + 1]):
+            q, last = starts[step], starts[step + 1]
+            while q + 4 <= last:
+                _switch_on_four(
+                    i, view(weights, inputs[q] * n, n), view(weights, inputs[q + 1] * n, n),
+                    view(weights, inputs[q + 2] * n, n), view(weights, inputs[q + 3] * n, n),
+                )  # fmt: skip
+                q += 4
+            while q < last:
                 _switch_on(i, view(weights, inputs[q] * n, n))
+                q += 1
             counts[_EVENTS] += (starts[step + 1] - starts[step]) * n
             counts[_INPUT_SPIKES] += starts[step + 1] - starts[step]
         # What arrives in a step acts on the next update.

@@ -1,7 +1,8 @@
 """Labels for neurons that learned without any: from what they answered to training images, never to test images.
 
-A neuron that fires votes for a class with the share of that class among all training images that made it fire: an estimate of
-P(class | it fires).
+A neuron that fires among the first votes for a class with the logarithm of how much likelier that class has become by its spike,
+log P(class | it fires) / P(class): the votes of several, added, are naive Bayes where all classes are alike beforehand. A neuron
+that fires by rate votes with shares.
 """
 
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["class_evidence", "class_shares", "first_spike_votes", "mean_answers", "online_accuracy", "rate_votes"]
+__all__ = ["class_evidence", "class_log_ratios", "first_spike_votes", "mean_answers", "online_accuracy", "rate_votes"]
 
 
 def class_evidence(
@@ -26,22 +27,28 @@ def class_evidence(
     return evidence
 
 
-def class_shares(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the share of each class in the evidence of each neuron, shape (neurons, classes).
+def class_log_ratios(evidence: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return log P(class | a neuron fires) / P(class) for each neuron, shape (neurons, classes).
 
-    One observation of no class at all is added, so that a neuron that hardly ever fired has little to say.
+    One observation of all classes, in the proportion in which they are seen, is added to the evidence of each neuron, so that one
+    that hardly ever fired has little to say; one of each class alike to all evidence together, so that no logarithm is infinite.
     """
-    return np.asarray(evidence / (evidence.sum(axis=1, keepdims=True) + 1))
+    classes = evidence.sum(axis=0) + 1 / evidence.shape[1]
+    classes /= classes.sum()
+    return np.asarray(np.log((evidence + classes) / (evidence.sum(axis=1, keepdims=True) + 1) / classes))
 
 
 def first_spike_votes(
-    winners: NDArray[np.int32], shares: NDArray[np.float64], decay: float
+    winners: NDArray[np.int32], ratios: NDArray[np.float64], decay: float
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the class of each image, -1 where no neuron fired, and the votes (images, classes)."""
-    votes = np.zeros((len(winners), shares.shape[1]))
+    """Return the class of each image, -1 where no neuron fired, and the votes (images, classes).
+
+    The spike of rank r counts decay^r: neurons that answer the same image are alike, so no vote is independent of those before.
+    """
+    votes = np.zeros((len(winners), ratios.shape[1]))
     for rank, fired in enumerate(winners.T):
         there = fired >= 0
-        votes[there] += shares[fired[there]] * decay**rank
+        votes[there] += ratios[fired[there]] * decay**rank
     return np.where(winners[:, 0] >= 0, votes.argmax(axis=1), -1), votes
 
 
@@ -49,7 +56,7 @@ def online_accuracy(before: NDArray[np.float64], winners: NDArray[np.int32], lab
     """Return how many images the first spikes class rightly with the evidence of the images before; NaN without any."""
     if not before.any() or not len(labels):
         return float("nan")
-    classes, _ = first_spike_votes(winners[:, :1], class_shares(before), 1.0)
+    classes, _ = first_spike_votes(winners[:, :1], class_log_ratios(before), 1.0)
     return float((classes == labels).mean())
 
 

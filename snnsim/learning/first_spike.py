@@ -4,8 +4,8 @@
 
 A pixel spikes once, the earlier the brighter it is. The winner learns by ``ChargeSTDP``, its weights are normalised, and its
 threshold rises while all fall, so that each neuron comes to win as often as any other. Learning rates fall geometrically over the
-training. Afterwards each neuron votes for classes with their shares among the training images that it was among the first to
-answer; the first few spikes decide.
+training. Afterwards each neuron votes for classes by how much more often than others they are seen among the training images that
+it was among the first to answer; the first few spikes decide.
 :meth:`FirstSpikeLearner.network` is the same network for the general simulator, spike for spike.
 
 References
@@ -34,7 +34,7 @@ from snnsim.regulation import WinnerTakeAll
 from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
-from .assignment import class_evidence, class_shares, first_spike_votes, online_accuracy
+from .assignment import class_evidence, class_log_ratios, first_spike_votes, online_accuracy
 from .learner import Answers, History, Learner, Progress, restore_arrays
 from .pictures import Deciding, draw_decision
 
@@ -63,6 +63,7 @@ class FirstSpikeSettings:
     rise, rise_last : mV, of the winner's threshold, likewise; all fall by this over the number of neurons
     gain, mu : of ChargeSTDP
     votes : spikes that decide the class; vote_decay : weight of a spike as against the one before
+    label_decay : likewise, 0 to 1, in the counts that the labels come from; 0: only first spikes count there
     """
 
     neurons: int = 400
@@ -78,7 +79,8 @@ class FirstSpikeSettings:
     gain: float = 0.1
     mu: float = 0.5
     votes: int = 5
-    vote_decay: float = 0.7
+    vote_decay: float = 0.6
+    label_decay: float = 0.2
 
     def __post_init__(self) -> None:
         for name, least in (("neurons", 2), ("passes", 1), ("window", 1), ("longest", 1), ("votes", 1)):
@@ -86,7 +88,7 @@ class FirstSpikeSettings:
                 raise NetworkError(f"FirstSpikeSettings.{name} must be at least {least}, got {getattr(self, name)}")
         if self.window > 250:
             raise NetworkError(f"FirstSpikeSettings.window must be at most 250 ms, got {self.window}")
-        for name in ("eta", "eta_last"):
+        for name in ("eta", "eta_last", "label_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise NetworkError(f"FirstSpikeSettings.{name} must lie within 0 and 1, got {getattr(self, name):g}")
         for name in ("threshold", "gain", "mu", "vote_decay"):
@@ -100,10 +102,10 @@ class FirstSpikeSettings:
 
 
 _CHOSEN: dict[int, dict[str, Any]] = {
-    100: {"rise": 5.0, "rise_last": 0.1, "mu": 0.35, "passes": 8},
+    100: {"rise": 5.0, "rise_last": 0.1, "mu": 0.35, "passes": 8, "vote_decay": 0.5, "label_decay": 0.1},
     400: {"eta": 0.4, "eta_last": 0.02, "rise": 5.0, "rise_last": 0.2, "mu": 0.35},
-    1600: {"eta": 0.4, "eta_last": 0.05},
-    6400: {"eta": 0.5, "eta_last": 0.1, "rise": 20.0, "rise_last": 4.0, "passes": 10},
+    1600: {"eta": 0.4, "eta_last": 0.05, "votes": 8, "label_decay": 0.5},
+    6400: {"eta": 0.5, "eta_last": 0.2, "rise": 40.0, "passes": 5, "votes": 8, "label_decay": 0.5},
 }
 
 
@@ -192,7 +194,7 @@ class FirstSpikeLearner(Learner):
         while (done := int(self._place[1])) < len(split):
             part = slice(done, done + every)
             winners, counts = self.first_spikes(latencies[part])
-            decay = self.settings.vote_decay
+            decay = self.settings.label_decay
             self.evidence += class_evidence(winners, split.labels[part], self.neurons, self.n_classes, decay)
             self._counts[1] += counts
             self._place[1] += len(winners)
@@ -240,7 +242,7 @@ class FirstSpikeLearner(Learner):
     def answers(self, split: Split, threads: int | None = None) -> Answers:
         """Return the class that the first few spikes vote for."""
         winners, counts = self.first_spikes(self.encode(split), threads)
-        classes, _ = first_spike_votes(winners, class_shares(self.evidence), self.settings.vote_decay)
+        classes, _ = first_spike_votes(winners, class_log_ratios(self.evidence), self.settings.vote_decay)
         return Answers(classes, _named(counts))
 
     @property
@@ -266,8 +268,8 @@ class FirstSpikeLearner(Learner):
         """Return the raster of the first image, and the spikes that decided its class."""
         latencies = self.encode(split.first(1))
         winners, _ = self.first_spikes(latencies)
-        shares, fired = class_shares(self.evidence), winners[0][winners[0] >= 0]
-        classes, _ = first_spike_votes(winners, shares, self.settings.vote_decay)
+        ratios, fired = class_log_ratios(self.evidence), winners[0][winners[0] >= 0]
+        classes, _ = first_spike_votes(winners, ratios, self.settings.vote_decay)
         volley = self.volley(latencies[0])
         result = Simulator(self.network(), precision="float32").run(
             float(self.settings.longest),
@@ -287,7 +289,7 @@ class FirstSpikeLearner(Learner):
         deciding = [
             Deciding(
                 f"neuron {k}, {steps[k]} ms", (self.weights[:, k] * age).reshape(self.shape),
-                shares[k] * self.settings.vote_decay**rank,
+                ratios[k] * self.settings.vote_decay**rank,
             )
             for rank, (k, age) in enumerate(zip(fired.tolist(), ages, strict=True))
         ]  # fmt: skip

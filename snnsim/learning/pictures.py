@@ -23,7 +23,7 @@ _MOST_FIELDS = 400
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Deciding:
-    """What a neuron had to say on an image: when it spiked, what each pixel had contributed to that, and its shares of classes.
+    """What a neuron had to say on an image: when it spiked, what each pixel had contributed to that, and its votes.
 
     pixels : (height, width), mV or whatever a spike is caused by; votes : (classes,), with which it votes
     """
@@ -107,6 +107,7 @@ def _columns(axes: "Axes", done: NDArray[Any], counts: NDArray[Any], bins: NDArr
     last = done[-1] + (done[-1] - middles[-1] if len(middles) else 1)
     edges = np.concatenate([[done[0]], middles, [last]])
     mesh = axes.pcolormesh(edges, bins, np.maximum(counts.T, 0.5), norm=LogNorm(), cmap="magma")
+    axes.locator_params(axis="x", nbins=4)  # numbers of six digits stand side by side
     axes.set_xlabel("images learned")
     axes.set_ylabel(label)
     axes.figure.colorbar(mesh, ax=axes, label="count")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from snnsim import NetworkError, Simulator
 from snnsim.datasets import Dataset, Split, load
+from snnsim.learning.assignment import class_evidence, class_log_ratios, first_spike_votes
 from snnsim.learning.first_spike import FirstSpikeLearner, FirstSpikeSettings
 from snnsim.learning.learner import Learner
 
@@ -110,6 +111,35 @@ def test_it_learns_the_digits_and_beats_random_weights(digits: Dataset) -> None:
     assert right[0] > right[1] + 0.1
 
 
+def test_votes_are_those_of_naive_bayes() -> None:
+    """Without decay and with much evidence: log P(class | both neurons), up to a constant, by Bayes' rule."""
+    evidence = np.array([[6e9, 3e9, 1e9], [2e9, 5e9, 3e9], [1e9, 1e9, 8e9]])
+    fires = evidence / evidence.sum(axis=0)  # P(neuron | class)
+    classes, votes = first_spike_votes(np.array([[0, 1], [2, -1], [-1, -1]], np.int32), class_log_ratios(evidence), 1.0)
+    for own, expected in zip(votes, (np.log(fires[0] * fires[1]), np.log(fires[2]), np.zeros(3)), strict=True):
+        np.testing.assert_allclose(own - own[0], expected - expected[0], rtol=0, atol=1e-8)
+    assert classes.tolist() == [1, 2, -1]
+
+
+def test_little_evidence_says_little() -> None:
+    """A neuron that never fired says nothing, one that fired twice less than one that fired often; no logarithm is infinite."""
+    winners = np.array([[0]] * 2 + [[1]] * 50 + [[2]] * 50, np.int32)
+    labels = np.array([1] * 2 + [1] * 50 + [0] * 50)
+    ratios = class_log_ratios(class_evidence(winners, labels, 4, 3, 0.5))
+    assert np.isfinite(ratios).all()
+    assert not ratios[3].any()
+    assert 0 < ratios[0, 1] < ratios[1, 1]
+    assert ratios[1, 0] < ratios[0, 0] < 0
+    np.testing.assert_array_equal(class_log_ratios(np.zeros((4, 3))), np.zeros((4, 3)))
+
+
+def test_later_spikes_count_less() -> None:
+    evidence = class_evidence(np.array([[1, 0], [0, -1]], np.int32), np.array([0, 2]), 2, 3, 0.5)
+    np.testing.assert_array_equal(evidence, [[0.5, 0, 1], [1, 0, 0]])
+    _, votes = first_spike_votes(np.array([[1, 0]], np.int32), np.array([[0.0, 8, 0], [4, 0, 0]]), 0.5)
+    np.testing.assert_array_equal(votes, [[4, 4, 0]])
+
+
 def test_labels_of_what_is_answered_are_not_looked_at(digits: Dataset) -> None:
     learner = trained(FirstSpikeLearner(SMALL, digits.shape, 10, 0), digits.train.first(300))
     blind = Split(digits.test.images, np.full(len(digits.test), 9), digits.test.full_scale)
@@ -127,7 +157,15 @@ def test_labels_do_not_reach_the_weights(digits: Dataset) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("neurons", 1), ("eta", 1.5), ("threshold", 0.0), ("rise", -1.0), ("window", 300), ("mu", math.inf)],
+    [
+        ("neurons", 1),
+        ("eta", 1.5),
+        ("threshold", 0.0),
+        ("rise", -1.0),
+        ("window", 300),
+        ("mu", math.inf),
+        ("label_decay", 2.0),
+    ],
 )
 def test_settings_out_of_bounds_are_refused(name: str, value: float) -> None:
     with pytest.raises(NetworkError, match=f"FirstSpikeSettings.{name}"):
