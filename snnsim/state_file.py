@@ -4,10 +4,11 @@ A file belongs to one network, one precision and one number of copies; a digest 
 beside its place and moved there when it is whole.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +72,15 @@ def _digest(compiled: CompiledNetwork) -> str:
 def write_arrays(path: str | os.PathLike[str], digest: str, arrays: dict[str, Any]) -> None:
     """Write arrays under a network's digest. Raises SimulationError where it cannot; no file is left then."""
     target = Path(path)
-    temporary = None
+    # Of the permissions that any new file gets, which those of tempfile are not.
+    temporary = target.with_name(f"{target.name}{secrets.token_hex(4)}.part")
     try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix=".part", delete=False) as file:
-            temporary = Path(file.name)
+        with temporary.open("xb") as file:
             np.savez_compressed(file, format=np.int64(FORMAT_VERSION), digest=np.str_(digest), **arrays)
         temporary.replace(target)
     except BaseException as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         if isinstance(error, OSError):
             raise SimulationError(f"the state cannot be written to {target}: {error.strerror or error}") from error
         raise

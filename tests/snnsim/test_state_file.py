@@ -354,3 +354,11 @@ def test_a_run_that_was_interrupted_is_not_saved(tmp_path: Path) -> None:
     with pytest.raises(SimulationError, match="save: an earlier run was interrupted"):
         simulator.save(tmp_path / "state.npz")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_state_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    ordinary = tmp_path / "ordinary"
+    ordinary.touch()
+    state_file.write_arrays(tmp_path / "state.npz", "some", {"a": np.zeros(3)})
+    assert (tmp_path / "state.npz").stat().st_mode == ordinary.stat().st_mode
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ordinary", "state.npz"]
