@@ -157,8 +157,8 @@ class DiehlCookLearner(Learner):
     def defaults(cls, neurons: int | None) -> DiehlCookSettings:
         """Return settings that were chosen on validation images of MNIST."""
         neurons = 400 if neurons is None else neurons
-        # Fewer neurons fire more often each, more neurons need to see more images to fire as often.
-        theta_plus = 0.025 if neurons < 200 else 0.05
+        # The fewer spikes a neuron has to give, the more each of them must raise its threshold for homeostasis to keep up.
+        theta_plus = 0.0125 if neurons < 200 else 0.05 if neurons < 800 else 0.1
         return DiehlCookSettings(neurons=neurons, passes=1 if neurons < 800 else 3, theta_plus=theta_plus)
 
     @property
