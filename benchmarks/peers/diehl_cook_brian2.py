@@ -96,9 +96,6 @@ def main() -> None:
     given = np.load(task["images"])
     b.set_device("cpp_standalone", directory=task["folder"], build_on_run=False)
     b.prefs.devices.cpp_standalone.openmp_threads = 0
-    # Lets the C++ program round denormal numbers to zero. The conductances of inhibitory neurons, which are excited once in many
-    # images, decay into them, and the program takes twenty times as long.
-    b.prefs.codegen.cpp.extra_link_args = [*b.prefs.codegen.cpp.extra_link_args, "-ffast-math"]
     b.prefs.devices.cpp_standalone.run_cmd_unix = [sys.executable, "-S", "-c", WATCH, "./main"]
     b.seed(task["seed"])
     b.defaultclock.dt = task["dt"] * b.ms
