@@ -66,23 +66,29 @@ def simulators(benchmark: Case, peers: list[str]) -> dict[str, dict[str, Any]]:
     return rows
 
 
-def run(benchmark: Case, row: dict[str, Any], seed: int, core: int, folder: Path) -> dict[str, Any]:
-    """Run a program pinned to a core; return what it measured and the statistics of its spikes."""
-    task = benchmark.task() | row | {"seed": seed}
-    task |= {"folder": str(folder / f"{benchmark.name}-{row['program']}"), "spikes": str(folder / "spikes.npz")}
+def call(program: str, task: dict[str, Any], core: int, folder: Path) -> dict[str, Any]:
+    """Run a program of ``peers`` pinned to a core; return what it measured."""
     (folder / "task.json").write_text(json.dumps(task))
     pinned = ["taskset", "-c", str(core)] if shutil.which("taskset") else []
     paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     done = subprocess.run(
-        [*pinned, sys.executable, "-m", f"peers.run_{row['program']}", str(folder / "task.json")],
+        [*pinned, sys.executable, "-m", f"peers.{program}", str(folder / "task.json")],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)},
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        sys.exit(f"{benchmark.name}, {row['program']}: {done.stderr or done.stdout}")
+        sys.exit(f"{program}: {done.stderr or done.stdout}")
     measured: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return measured
+
+
+def run(benchmark: Case, row: dict[str, Any], seed: int, core: int, folder: Path) -> dict[str, Any]:
+    """Run a program on a benchmark; return what it measured and the statistics of its spikes."""
+    task = benchmark.task() | row | {"seed": seed}
+    task |= {"folder": str(folder / f"{benchmark.name}-{row['program']}"), "spikes": str(folder / "spikes.npz")}
+    measured = call(f"run_{row['program']}", task, core, folder)
     with np.load(task["spikes"]) as spikes:
         return measured | activity(benchmark, spikes["steps"], spikes["neurons"], task["duration"])
 

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from .layout import PopulationColumn, ProjectionColumn, RecorderColumn, StimulusColumn, TimedInputColumn
-from .plasticity import learned_weight
+from .plasticity import learned_weight, learns_now
 from .plasticity_layout import PlasticityColumn, Updates
 from .refractoriness import close_calendar, open_calendar
 from .scaling import CYCLE
@@ -315,6 +315,11 @@ def advance(
                         row, low, high, mine, view(words, low - first, high - low), draws, thresholds, weight
                     )
             for c in range(n_rules):
+                row = view(projections, rules[c, _L_PROJECTION] * _P_COUNT, _P_COUNT)
+                if not learns_now(
+                    view(rules, c * _L_COUNT, _L_COUNT), row, step, t, populations, length, delays, flat[10]
+                ):
+                    continue
                 _learn(
                     False, c, learners, rules, flat, projections, step, t, bin_, populations, lists, length, delays, pointers,
                     targets, narrow_targets, weights,

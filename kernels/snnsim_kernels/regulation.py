@@ -80,19 +80,28 @@ def compete(
 
 
 @njit
+def _sum(own: Any, sums: Any) -> None:
+    """Add absolute values. A function of its own, as is the next: within the loop over rows it would not vectorise."""
+    for i in range(sums.size):
+        sums[i] += abs(own[i])
+
+
+@njit
+def _scale(own: Any, factors: Any) -> None:
+    for i in range(factors.size):
+        own[i] *= factors[i]
+
+
+@njit
 def _normalise_dense(row: Any, weights: Any, total: Any) -> None:
     n, m = row[_SOURCES], row[_TARGETS]
     sums = np.zeros(m, weights.dtype)
     for j in range(n):
-        own = view(weights, row[_WEIGHTS] + j * m, m)
-        for i in range(m):
-            sums[i] += abs(own[i])
+        _sum(view(weights, row[_WEIGHTS] + j * m, m), sums)
     for i in range(m):
         sums[i] = total / sums[i] if sums[i] > 0 else sums[i]
     for j in range(n):
-        own = view(weights, row[_WEIGHTS] + j * m, m)
-        for i in range(m):
-            own[i] *= sums[i]
+        _scale(view(weights, row[_WEIGHTS] + j * m, m), sums)
 
 
 @njit

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def learn(
     dataset: Annotated[str, typer.Argument(help="mnist, fashion, kmnist, digits or auto.")] = "mnist",
-    model: Annotated[str, typer.Option(help="first-spike (without labels) or patches (with).")] = "first-spike",
+    model: Annotated[
+        str, typer.Option(help="first-spike or diehl-cook (without labels), patches (with).")
+    ] = "first-spike",
     neurons: Annotated[
         int | None, typer.Option(min=2, help="How many learn; the model's own choice by default.")
     ] = None,

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,12 +16,15 @@ import pytest
 from snnsim import ResultsError, SimulationError
 from snnsim.datasets import Split, load
 from snnsim.learning.backpropagation import cheapest_backpropagation, convolutional_backpropagation
+from snnsim.learning.diehl_cook import DiehlCookLearner, DiehlCookSettings
 from snnsim.learning.first_spike import FirstSpikeLearner, FirstSpikeSettings
-from snnsim.learning.learner import Progress
+from snnsim.learning.learner import Learner, Progress
 from snnsim.learning.models import MODELS
 from snnsim.learning.session import learn
 from snnsim.learning.trained import load_learner
 
+BRIGHT = {"rate": 200.0, "total": 12.0, "eta_post": 0.1}
+"""What makes up for the few pixels of the digits in Diehl & Cook's network."""
 OPTIONS = ["learn", "digits", "--model", "first-spike", "--neurons", "20", "--set", "passes=2", "--set", "threshold=60"]
 
 
@@ -93,16 +97,41 @@ def test_errors_name_what_is_wrong(arguments: list[str], words: tuple[str, ...])
     assert all(word in done.stderr for word in words), done.stderr
 
 
+def test_diehl_and_cooks_network_in_a_new_process(tmp_path: Path) -> None:
+    """All pictures, a control, and the same accuracy from the file, twice."""
+    options = ["--neurons", "20", "--set", "duration=100", *(f"--set={name}={value}" for name, value in BRIGHT.items())]
+    done = snnsim("learn", "digits", "--model", "diehl-cook", *options, "--out", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert (results["model"], results["neurons"], results["settings"]["duration"]) == ("diehl-cook", 20, 100.0)
+    assert 0.1 < results["control_accuracy"] < results["accuracy"] < 1
+    assert results["operations"]["training"]["presentations"] >= results["dataset"]["train"]
+    assert results["operations"]["inference_per_image"]["plasticity_updates"] == 0
+    for name in ("receptive_fields", "history", "raster", "decision"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    again = snnsim("learn", "digits", "--test", str(tmp_path / "network.npz"))
+    assert again.stdout.split() == [repr(results["accuracy"])] * 2, again.stderr
+
+
 class KilledError(Exception):
     """Stands for a kill at any moment."""
 
 
-def test_a_run_that_is_killed_goes_on_and_ends_as_one_that_was_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (FirstSpikeLearner, FirstSpikeSettings(neurons=20, passes=2, threshold=60.0)),
+        (DiehlCookLearner, DiehlCookSettings(neurons=10, passes=2, duration=50.0, label_images=600, **BRIGHT)),
+    ],
+    ids=lambda one: getattr(one, "MODEL", ""),
+)
+def test_a_run_that_is_killed_goes_on_and_ends_as_one_that_was_not(
+    model: type[Learner], settings: Any, tmp_path: Path
+) -> None:
     digits = load("digits")
-    settings = FirstSpikeSettings(neurons=20, passes=2, threshold=60.0)
 
-    def make() -> FirstSpikeLearner:
-        return FirstSpikeLearner(settings, digits.shape, digits.n_classes, 5)
+    def make() -> Learner:
+        return model(settings, digits.shape, digits.n_classes, 5)
 
     whole = learn(make(), digits, tmp_path / "whole", control=False)
     learned = 0

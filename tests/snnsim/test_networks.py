@@ -9,7 +9,8 @@ import pytest
 
 import snnsim as sn
 from snnsim import Network, NetworkError, Simulator
-from snnsim.networks import NETWORKS, brunel, coba, cuba, microcircuit, stdp
+from snnsim.networks import NETWORKS, brunel, coba, cuba, diehl_cook, microcircuit, stdp
+from snnsim.networks.diehl_cook import IMAGE, PIXELS, REST, TOTAL, shown
 from snnsim.networks.microcircuit import (
     BACKGROUND_INPUTS,
     NEURONS,
@@ -283,3 +284,47 @@ def test_the_microcircuit_is_active_as_published(background: Any, n_scaling: flo
 def test_unknown_background_is_refused() -> None:
     with pytest.raises(NetworkError, match="background must be 'poisson' or 'dc', got 'none'"):
         microcircuit(0.05, background="none")  # type: ignore[arg-type]
+
+
+def test_diehl_and_cooks_network_is_built_as_published() -> None:
+    net = diehl_cook(30, 1)
+    joined = {pair: p.connection for pair, p in projections(net).items()}
+    weights = joined["pixels", "exc"].weights.reshape(PIXELS, 30)
+    np.testing.assert_allclose(weights.sum(axis=0), TOTAL)
+    assert np.array_equal(joined["inh", "exc"].weights, 17.0 * (1 - np.eye(30)))
+    to_inh = joined["exc", "inh"]
+    assert isinstance(to_inh, sn.Sparse)
+    assert np.array_equal(to_inh.targets, np.arange(30))
+    assert set(to_inh.weights) == {10.4}
+    assert [p.plasticity is not None for p in net.projections] == [True, False, False]
+    assert not any(p.plasticity for p in diehl_cook(30, learns=False).projections)
+    with pytest.raises(NetworkError, match="diehl_cook: neurons"):
+        diehl_cook(1)
+
+
+def test_diehl_and_cooks_network_learns_what_it_is_shown() -> None:
+    """Each excitatory spike is answered by the neuron's own inhibitory one; only images make spikes; sums of weights stay."""
+    images = np.zeros((6, PIXELS))
+    images[::2, :100] = images[1::2, 300:400] = 1.0
+    sim = Simulator(diehl_cook(20, 3), precision="float32")
+    before = sim.weights("pixels->exc").reshape(PIXELS, 20)
+    result = sim.run(
+        len(images) * (IMAGE + REST),
+        inputs={"pixels": shown(images)},
+        record={"pixels": ["spikes"], "exc": ["spikes", "theta"], "inh": ["spikes"]},
+    )
+    exc, inh = result.spikes["exc"], result.spikes["inh"]
+    assert len(exc) > 30
+    assert exc.counts().tolist() == inh.counts().tolist()
+    for train in (exc, inh, result.spikes["pixels"]):
+        assert (train.steps % 1000 < 700 + 30).all()  # a spike or two may follow the image
+    expected = 100 * len(images) * IMAGE / 1000 * 63.75
+    assert abs(len(result.spikes["pixels"]) - expected) < 4 * np.sqrt(expected)
+    theta = result.states["exc", "theta"][0, -1]
+    np.testing.assert_allclose(theta, 20 + 0.05 * exc.counts()[0], atol=0.02)
+    weights = sim.weights("pixels->exc").reshape(PIXELS, 20)
+    np.testing.assert_allclose(weights.sum(axis=0), TOTAL, rtol=1e-4)
+    # Weights of pixels in the images have grown, at the cost of those that never spiked.
+    grown = (weights - before).mean(axis=1)
+    assert min(grown[:100].mean(), grown[300:400].mean()) > 1e-3
+    assert grown[500:].mean() < -5e-4
