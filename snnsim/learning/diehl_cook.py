@@ -130,6 +130,7 @@ class DiehlCookLearner(Learner):
     """
 
     MODEL: ClassVar[str] = "diehl-cook"
+    ANSWERING: ClassVar[tuple[str, ...]] = ("weights", "theta", "answered", "labelled")
     SETTINGS: ClassVar[type[Any]] = DiehlCookSettings
     settings: DiehlCookSettings
 
