@@ -132,6 +132,7 @@ class PatchNetwork:
         if settings.pool > min(self.positions):
             raise NetworkError(f"PatchSettings.pool = {settings.pool} does not fit {self.positions} positions")
         pooled = [(side - settings.pool) // settings.pool_stride + 1 for side in self.positions]
+        self._pooled = pooled[0], pooled[1]
         self.n_pooled = pooled[0] * pooled[1] * settings.maps
         self.words = -(-self.n_pooled // _WORD)
         self.weights = np.zeros((settings.kernel, settings.kernel, settings.maps), np.float32)
@@ -218,6 +219,15 @@ class PatchNetwork:
         order = spiking[np.argsort(steps[spiking], kind="stable")]
         times = steps[order] * _DT
         return SpikeTrain.from_times(times, order, size=len(steps), dt=_DT, duration=(self.settings.steps + 3) * _DT)
+
+    def windows(self, row: int, column: int) -> list[int]:
+        """Return the windows of the or-pooling, numbered by rows, that a position of detectors lies in."""
+        pool, stride = self.settings.pool, self.settings.pool_stride
+        down, across = (
+            range(max(0, (place - pool) // stride + 1), min(n, place // stride + 1))
+            for place, n in zip((row, column), self._pooled, strict=True)
+        )
+        return [y * self._pooled[1] + x for y in down for x in across]
 
     @property
     def learned(self) -> dict[str, NDArray[Any]]:

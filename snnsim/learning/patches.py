@@ -23,6 +23,7 @@ from snnsim.datasets import Split
 
 from .learner import Answers, History, Learner, Progress, restore_arrays
 from .patch_network import PatchNetwork, PatchSettings
+from .patch_pictures import patch_pictures
 
 __all__ = ["PatchLearner"]
 
@@ -133,6 +134,10 @@ class PatchLearner(Learner):
             histogram = np.histogram(self.network.weights, _BINS)[0]
             return History(np.zeros(1, np.int64), self.network.thresholds[None], histogram[None], _BINS)
         return History(self._noted[there] - 1, self._thetas[there], self._histograms[there], _BINS)
+
+    def pictures(self, split: Split) -> dict[str, Any]:
+        """Return the raster of the first image, and the detector spikes that decided its class."""
+        return patch_pictures(self.network, split)
 
     # --- training -----------------------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from snnsim.datasets import Split, load
 from snnsim.learning.mcnemar import mcnemar
 from snnsim.learning.models import MODELS
 from snnsim.learning.patch_network import PatchNetwork, PatchSettings
+from snnsim.learning.patch_pictures import causes, decide
 from snnsim.learning.patches import PatchLearner
 from snnsim.learning.session import learn
 from snnsim.learning.trained import Provenance, load_learner, save_learner
@@ -223,6 +224,35 @@ def test_pictures_have_a_field_for_each_map_and_a_history(trained: PatchLearner)
     control = trained.control()
     assert control is not None
     assert len(control.history.done) == 1
+
+
+def test_a_decision_is_traced_to_detectors_and_pixels(trained: PatchLearner) -> None:
+    """All votes are the potentials of the read-out, and the pixels of a detector explain when it spiked and why not before."""
+    test, network = load("digits").test, trained.network
+    answers = trained.answers(test.first(4)).classes
+    for image, answer in zip(test.images[:4], answers, strict=True):
+        found = decide(network, image, test.full_scale)
+        assert found.answer == answer != found.runner_up
+        np.testing.assert_allclose(found.votes.sum(axis=0), found.potentials, rtol=0, atol=1e-4)
+        assert len(found.detectors) == len(found.result.spikes["detectors"].neurons) > 20
+        lead = (found.votes[:, found.answer] - found.votes[:, found.runner_up])[found.strongest]
+        assert lead[0] == lead.max() > 0
+        for detector in found.detectors:
+            pixels, threshold = causes(network, image, test.full_scale, detector), network.thresholds[detector[3]]
+            assert pixels.sum() > threshold
+            assert not pixels[image == 0].any()
+            earlier = causes(network, image, test.full_scale, detector - [1, 0, 0, 0])
+            assert earlier.sum() <= threshold
+
+
+def test_pictures_of_one_image_are_drawn(trained: PatchLearner, tmp_path: Path) -> None:
+    pictures = trained.pictures(load("digits").test)
+    assert set(pictures) == {"raster.png", "decision.png"}
+    for name, figure in pictures.items():
+        figure.savefig(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 10_000
+    above = pictures["decision.png"].axes[:9]
+    assert [len(axes.images) for axes in above] == [1] * 9  # the image, and eight detectors
 
 
 def test_inputs_after_the_winner_are_learned() -> None:
