@@ -1,20 +1,22 @@
 """Looking into a network of patch detectors: the raster of one image, and the detectors and pixels that decided its class."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnsim.datasets import Split
-from snnsim.raster import draw_raster
 from snnsim.results import Result
 from snnsim.simulator import Simulator
 
 from .patch_network import PatchNetwork
 from .pictures import Deciding, draw_decision
 
-__all__ = ["PatchDecision", "decide", "patch_pictures"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["PatchDecision", "causes", "decide", "patch_pictures"]
 
 _MOST_DECIDING = 8
 """Detector spikes shown: each has a column of the figure."""
@@ -87,6 +89,23 @@ def causes(
     return given[settings.padding : settings.padding + height, settings.padding : settings.padding + width]
 
 
+def _draw_volley(result: Result, title: str) -> "Figure":
+    """Draw every spike of a volley; the raster of long runs, a sample of neurons, would miss most of these few steps."""
+    # Imported here: Matplotlib takes longer to load than most networks to run.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    figure.suptitle(title, fontsize=10)
+    panels = figure.subplots(len(result.spikes), 1, sharex=True, squeeze=False, height_ratios=(2, 2, 1))[::-1, 0]
+    for index, (axes, (name, train)) in enumerate(zip(panels, result.spikes.items(), strict=True)):
+        axes.hlines(train.neurons, train.times, train.times + 0.8 * result.dt, color=f"C{index}", linewidth=0.4)
+        axes.set_ylim(-1, train.size)
+        axes.set_ylabel(f"{name}, {len(train):,} spikes\nof {train.size:,} neurons", fontsize=8)
+    panels[0].set_xlabel("time (ms)")
+    panels[0].set_xlim(result.start * result.dt, result.stop * result.dt)
+    return figure
+
+
 def patch_pictures(network: PatchNetwork, split: Split) -> dict[str, Any]:
     """Return the raster of the first image, and the spikes that decided its class, by file name."""
     image, label = split.images[0], int(split.labels[0])
@@ -105,6 +124,6 @@ def patch_pictures(network: PatchNetwork, split: Split) -> dict[str, Any]:
         f"{len(found.detectors):,} detector spikes that gave it most of its lead, and their sum"
     )
     return {
-        "raster.png": draw_raster(found.result, "One image: pixels, detectors, and pools of detectors"),
+        "raster.png": _draw_volley(found.result, "The volley of one image: each neuron spikes at most once"),
         "decision.png": draw_decision(image, deciding, title),
     }
