@@ -36,7 +36,7 @@ _BINS = np.linspace(-1.0, 1.0, 51)
 
 _CHOSEN: dict[int, dict[str, Any]] = {
     128: {},
-    512: {"patches": 300_000, "epochs": 10, "augmented": 8, "read_out_rate": 0.004},
+    512: {"patches": 300_000, "epochs": 10, "augmented": 8, "read_out_rate": 0.0015, "least_error": 0.1},
 }
 
 
@@ -221,7 +221,7 @@ class PatchLearner(Learner):
             before = int(self._read_out_counts[ReadOutCount.RIGHT])
             learn_read_out(
                 features, labels, order, self.network.n_classes, self.network.read_out,
-                (settings.read_out_rate * left).astype(np.float32), self._read_out_counts,
+                (settings.read_out_rate * left).astype(np.float32), np.float32(settings.least_error), self._read_out_counts,
             )  # fmt: skip
             self._place[1] += len(images)
             right = int(self._read_out_counts[ReadOutCount.RIGHT]) - before

@@ -118,7 +118,8 @@ def test_detectors_pooling_and_answers_are_those_of_the_simulator(trained: Patch
     network.weights[...] = weights
 
 
-def test_the_read_out_learns_by_the_delta_rule_of_the_simulator() -> None:
+@pytest.mark.parametrize("least_error", [0.0, 0.4])
+def test_the_read_out_learns_by_the_delta_rule_of_the_simulator(least_error: float) -> None:
     n_inputs, n_classes, n, eta = 20, 4, 15, 0.3
     rng = np.random.default_rng(2)
     spiking, labels = rng.random((n, n_inputs)) < 0.4, rng.integers(0, n_classes, n)
@@ -131,25 +132,29 @@ def test_the_read_out_learns_by_the_delta_rule_of_the_simulator() -> None:
         Dense(np.full((n_inputs, n_classes), 1e-9)),
         plasticity=DeltaRule(eta=eta, own=0.0, tau=math.inf),
     )
-    simulator = Simulator(net)
+    simulator, updates = Simulator(net), 0
     for pattern, label in zip(spiking, labels, strict=True):
         simulator.reset()
         (who,) = np.nonzero(pattern)
         train = SpikeTrain.from_times(np.zeros(len(who)), who, size=n_inputs, dt=1.0, duration=2.0)
         v = simulator.run(2.0, inputs={"in": train}, record={"out": "v"}).v("out")[0, -1]
         error = (np.arange(n_classes) == label) - 1 / (1 + np.exp(-v))
+        error[np.abs(error) < least_error] = 0
+        updates += np.count_nonzero(error) * len(who)
         simulator.run(2.0, modulators={"in->out": TimedInput([0.0], error[None])})
     words = np.zeros((n, 1), np.uint64)
     for i, j in itertools.product(range(n), range(n_inputs)):
         words[i, 0] |= np.uint64(int(spiking[i, j]) << j)
     weights, counts = np.zeros((64, LANES)), np.zeros(ReadOutCount.COUNT, np.int64)
-    learn_read_out(words, labels, np.arange(n), n_classes, weights, np.full(n, eta), counts)
+    learn_read_out(words, labels, np.arange(n), n_classes, weights, np.full(n, eta), least_error, counts)
     found = simulator.weights("in->out").reshape(n_inputs, n_classes)
     np.testing.assert_allclose(found, weights[:n_inputs, :n_classes], rtol=0, atol=1e-6)  # it starts at 1e-9
     assert np.abs(found).max() > 0.1
     assert not weights[n_inputs:].any()
     assert not weights[:, n_classes:].any()
-    assert counts[ReadOutCount.EVENTS] == counts[ReadOutCount.PLASTICITY_UPDATES] == spiking.sum() * n_classes
+    assert counts[ReadOutCount.EVENTS] == spiking.sum() * n_classes
+    assert counts[ReadOutCount.PLASTICITY_UPDATES] == updates > 0
+    assert (updates < spiking.sum() * n_classes) == (least_error > 0)
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -302,7 +307,7 @@ def test_mcnemar_counts_only_where_they_differ(first_only: int, second_only: int
     [
         ("maps", 0), ("stride", 0), ("padding", -1), ("tau_m", 0.0), ("theta", math.nan), ("eta", 1.5), ("target", math.inf),
         ("latencies", (0.3, 0.6)), ("latencies", ()), ("augmented", 9), ("read_out_rate", -1.0), ("kernel", 40), ("pool", 30),
-        ("detectors", "none"),
+        ("least_error", 1.5), ("detectors", "none"),
     ],
 )  # fmt: skip
 def test_values_out_of_bounds(name: str, value: object) -> None:
