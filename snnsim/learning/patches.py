@@ -36,6 +36,7 @@ _BINS = np.linspace(-1.0, 1.0, 51)
 
 _CHOSEN: dict[int, dict[str, Any]] = {
     128: {},
+    256: {"epochs": 10, "augmented": 8, "read_out_rate": 0.002, "least_error": 0.1},
     512: {"patches": 300_000, "epochs": 10, "augmented": 8, "read_out_rate": 0.0015, "least_error": 0.1},
 }
 
