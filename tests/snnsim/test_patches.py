@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from snnsim_kernels.detectors import DetectorCount
 from snnsim_kernels.read_out import LANES, ReadOutCount, learn_read_out
 from snnsim_kernels.volleys import VolleyCount, learn_volleys
@@ -140,7 +141,7 @@ def test_the_read_out_learns_by_the_delta_rule_of_the_simulator(least_error: flo
         v = simulator.run(2.0, inputs={"in": train}, record={"out": "v"}).v("out")[0, -1]
         error = (np.arange(n_classes) == label) - 1 / (1 + np.exp(-v))
         error[np.abs(error) < least_error] = 0
-        updates += np.count_nonzero(error) * len(who)
+        updates += int(np.count_nonzero(error)) * len(who)
         simulator.run(2.0, modulators={"in->out": TimedInput([0.0], error[None])})
     words = np.zeros((n, 1), np.uint64)
     for i, j in itertools.product(range(n), range(n_inputs)):
@@ -186,6 +187,36 @@ def test_an_interrupted_training_goes_on_to_the_same_network(trained: PatchLearn
         for name, array in second.network.learned.items():
             assert np.array_equal(array, trained.network.learned[name]), (stop, name)
         assert {**second.operations} == {**trained.operations}
+
+
+def test_deformed_copies_are_others_each_epoch_and_the_same_after_an_interruption() -> None:
+    pytest.importorskip("torch")
+    split = load("digits").train.first(400)
+    settings = dataclasses.replace(SMALL, epochs=4, augmented=2, least_error=0.1, threshold_images=200)
+
+    def shown(learner: PatchLearner, epoch: int) -> NDArray[np.uint64]:
+        features, labels, order = learner._shown(split, epoch, np.arange(len(split)))
+        assert np.array_equal(labels[order], split.labels)
+        return features[order]
+
+    whole = PatchLearner(settings, (8, 8), 10, seed=2)
+    parts = len(list(whole.train(split, 150)))
+    found = [shown(whole, epoch) for epoch in range(4)]
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[1], found[2])
+    assert np.array_equal(found[2], found[3])  # the images as they are
+    whole = PatchLearner(settings, (8, 8), 10, seed=2)
+    list(whole.train(split, 150))
+    for stop in (parts - 8, parts - 4, parts - 1):
+        first = PatchLearner(settings, (8, 8), 10, seed=2)
+        list(itertools.islice(first.train(split, 150), stop))
+        second = PatchLearner(settings, (8, 8), 10, seed=2)
+        second.restore({name: array.copy() for name, array in first.state.items()})
+        list(second.train(split, 150))
+        assert np.array_equal(second.network.read_out, whole.network.read_out), stop
+        assert second.operations == whole.operations
+    read_out = whole.operations["synaptic_events_read_out"]
+    assert 0 < whole.operations["plasticity_updates"] - whole.operations["plasticity_updates_detectors"] < read_out
 
 
 def test_a_saved_network_answers_alike_and_any_number_of_threads_does(trained: PatchLearner, tmp_path: Path) -> None:
