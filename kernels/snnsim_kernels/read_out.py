@@ -94,7 +94,7 @@ def learn_read_out(
         _integrate(flat, places, n, v)
         counts[_RIGHT] += np.int64(_highest(v, n_classes) == labels[i])
         counts[_EVENTS] += n * n_classes
-        learning = 0
+        learning = np.int64(0)
         for c in range(LANES):
             error = (one if c == labels[i] else 0) - one / (one + np.exp(-v[c]))
             learns = c < n_classes and abs(error) >= least_error
