@@ -36,9 +36,13 @@ _BINS = np.linspace(-1.0, 1.0, 51)
 
 _CHOSEN: dict[int, dict[str, Any]] = {
     128: {},
-    256: {"epochs": 10, "augmented": 8, "read_out_rate": 0.002, "least_error": 0.1},
-    512: {"patches": 300_000, "epochs": 10, "augmented": 8, "read_out_rate": 0.0015, "least_error": 0.1},
-}
+    256: {"passes": 12, "theta_plus": 0.02, "epochs": 10, "augmented": 8, "read_out_rate": 0.002, "least_error": 0.1},
+    512: {
+        "patches": 300_000, "passes": 12, "theta_plus": 0.04, "epochs": 10, "augmented": 8, "read_out_rate": 0.0015,
+        "least_error": 0.1,
+    },
+}  # fmt: skip
+"""The thresholds of all maps fall by ``theta_plus`` over the number of maps: it grows with that, lest some never come to win."""
 
 
 class PatchLearner(Learner):
