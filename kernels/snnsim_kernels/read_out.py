@@ -5,8 +5,9 @@ highest potential is the answer. At the end of a volley each neuron has an error
 
     w_i -> w_i + eta (1 - sigmoid(v_i)) at the neuron of the label,     w_i -> w_i - eta sigmoid(v_i) at all others,
 
-for the synapses that have carried a spike: the delta rule ``DeltaRule(own=0, tau=inf)`` with these errors as teaching signals (a
-test holds the two against each other). Inputs come as bits, so that 60,000 volleys of 20,000 inputs take 150 MB.
+for the synapses that have carried a spike, and only where its error is not small: the delta rule ``DeltaRule(own=0, tau=inf)`` with
+these errors as teaching signals (a test holds the two against each other). Inputs come as bits, so that 60,000 volleys of 20,000
+inputs take 150 MB.
 """
 
 from enum import IntEnum
@@ -73,11 +74,14 @@ def _highest(v: Any, n_classes: Any) -> Any:
 
 
 @jit()
-def learn_read_out(features: Any, labels: Any, order: Any, n_classes: Any, weights: Any, eta: Any, counts: Any) -> None:
+def learn_read_out(
+    features: Any, labels: Any, order: Any, n_classes: Any, weights: Any, eta: Any, least_error: Any, counts: Any
+) -> None:
     """Show volleys in an order, one by one; the weights learn after each.
 
     features : uint64 (n, words), a bit for each input that spikes; labels : int64 (n,), below ``n_classes``, at most LANES
     order : int64 (m,), numbers of volleys; weights : (64 words, LANES), of one real type with eta : (m,), the learning rates
+    least_error : 0 to 1, of the type of weights; a neuron with a smaller error does not learn
     counts : int64 (ReadOutCount.COUNT,), which go on counting
     """
     places = np.empty(_WORD * features.shape[1], np.int64)
@@ -90,10 +94,15 @@ def learn_read_out(features: Any, labels: Any, order: Any, n_classes: Any, weigh
         _integrate(flat, places, n, v)
         counts[_RIGHT] += np.int64(_highest(v, n_classes) == labels[i])
         counts[_EVENTS] += n * n_classes
-        counts[_PLASTICITY] += n * n_classes
+        learning = np.int64(0)
         for c in range(LANES):
-            answer = one / (one + np.exp(-v[c]))
-            v[c] = eta[shown] * ((one if c == labels[i] else 0) - answer) if c < n_classes else 0
+            error = (one if c == labels[i] else 0) - one / (one + np.exp(-v[c]))
+            learns = c < n_classes and abs(error) >= least_error
+            v[c] = eta[shown] * error if learns else 0
+            learning += np.int64(learns)
+        counts[_PLASTICITY] += n * learning
+        if learning == 0:
+            continue
         for q in range(n):
             row = view(flat, places[q], LANES)
             for c in range(LANES):

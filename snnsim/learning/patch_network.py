@@ -47,6 +47,7 @@ class PatchSettings:
     threshold_images, threshold_rates : images for that, and mV per spike too many, in as many equal parts as rates
     epochs : in which the read-out sees all images
     read_out_rate : learning rate of the read-out, which falls linearly to 0
+    least_error : 0 to 1; a read-out neuron with a smaller error does not learn from an image
     augmented : of these epochs, how many show deformed copies, new ones each time; needs PyTorch
     detectors : "learned", or "random": weights from a normal distribution, which is the control
 
@@ -73,6 +74,7 @@ class PatchSettings:
     threshold_rates: tuple[float, ...] = (0.02, 0.004, 0.001)
     epochs: int = 8
     read_out_rate: float = 0.002
+    least_error: float = 0.0
     augmented: int = 0
     detectors: str = "learned"
 
@@ -84,7 +86,7 @@ class PatchSettings:
         for name in ("tau_m", "theta", "target"):
             if not 0 < getattr(self, name) < math.inf:
                 raise NetworkError(f"PatchSettings.{name} must be finite and above 0, got {getattr(self, name):g}")
-        for name in ("eta", "eta_last"):
+        for name in ("eta", "eta_last", "least_error"):
             if not 0 <= getattr(self, name) <= 1:
                 raise NetworkError(f"PatchSettings.{name} must lie within 0 and 1, got {getattr(self, name):g}")
         for name in ("theta_plus", "read_out_rate"):
@@ -132,6 +134,7 @@ class PatchNetwork:
         if settings.pool > min(self.positions):
             raise NetworkError(f"PatchSettings.pool = {settings.pool} does not fit {self.positions} positions")
         pooled = [(side - settings.pool) // settings.pool_stride + 1 for side in self.positions]
+        self._pooled = pooled[0], pooled[1]
         self.n_pooled = pooled[0] * pooled[1] * settings.maps
         self.words = -(-self.n_pooled // _WORD)
         self.weights = np.zeros((settings.kernel, settings.kernel, settings.maps), np.float32)
@@ -218,6 +221,15 @@ class PatchNetwork:
         order = spiking[np.argsort(steps[spiking], kind="stable")]
         times = steps[order] * _DT
         return SpikeTrain.from_times(times, order, size=len(steps), dt=_DT, duration=(self.settings.steps + 3) * _DT)
+
+    def windows(self, row: int, column: int) -> list[int]:
+        """Return the windows of the or-pooling, numbered by rows, that a position of detectors lies in."""
+        pool, stride = self.settings.pool, self.settings.pool_stride
+        down, across = (
+            range(max(0, (place - pool) // stride + 1), min(n, place // stride + 1))
+            for place, n in zip((row, column), self._pooled, strict=True)
+        )
+        return [y * self._pooled[1] + x for y in down for x in across]
 
     @property
     def learned(self) -> dict[str, NDArray[Any]]:

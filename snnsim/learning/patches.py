@@ -23,6 +23,7 @@ from snnsim.datasets import Split
 
 from .learner import Answers, History, Learner, Progress, restore_arrays
 from .patch_network import PatchNetwork, PatchSettings
+from .patch_pictures import patch_pictures
 
 __all__ = ["PatchLearner"]
 
@@ -35,8 +36,13 @@ _BINS = np.linspace(-1.0, 1.0, 51)
 
 _CHOSEN: dict[int, dict[str, Any]] = {
     128: {},
-    512: {"patches": 300_000, "epochs": 10, "augmented": 8, "read_out_rate": 0.004},
-}
+    256: {"passes": 12, "theta_plus": 0.02, "epochs": 10, "augmented": 8, "read_out_rate": 0.002, "least_error": 0.1},
+    512: {
+        "patches": 300_000, "passes": 12, "theta_plus": 0.04, "epochs": 10, "augmented": 8, "read_out_rate": 0.0015,
+        "least_error": 0.1,
+    },
+}  # fmt: skip
+"""The thresholds of all maps fall by ``theta_plus`` over the number of maps: it grows with that, lest some never come to win."""
 
 
 class PatchLearner(Learner):
@@ -136,6 +142,10 @@ class PatchLearner(Learner):
             return History(np.zeros(1, np.int64), self.network.thresholds[None], histogram[None], _BINS)
         return History(self._noted[there] - 1, self._thetas[there], self._histograms[there], _BINS)
 
+    def pictures(self, split: Split) -> dict[str, Any]:
+        """Return the raster of the first image, and the detector spikes that decided its class."""
+        return patch_pictures(self.network, split)
+
     # --- training -----------------------------------------------------------------------------------------------------
 
     def train(self, split: Split, every: int) -> Iterator[Progress]:
@@ -218,7 +228,7 @@ class PatchLearner(Learner):
             before = int(self._read_out_counts[ReadOutCount.RIGHT])
             learn_read_out(
                 features, labels, order, self.network.n_classes, self.network.read_out,
-                (settings.read_out_rate * left).astype(np.float32), self._read_out_counts,
+                (settings.read_out_rate * left).astype(np.float32), np.float32(settings.least_error), self._read_out_counts,
             )  # fmt: skip
             self._place[1] += len(images)
             right = int(self._read_out_counts[ReadOutCount.RIGHT]) - before

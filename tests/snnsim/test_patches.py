@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from snnsim_kernels.detectors import DetectorCount
 from snnsim_kernels.read_out import LANES, ReadOutCount, learn_read_out
 from snnsim_kernels.volleys import VolleyCount, learn_volleys
@@ -31,6 +32,7 @@ from snnsim.datasets import Split, load
 from snnsim.learning.mcnemar import mcnemar
 from snnsim.learning.models import MODELS
 from snnsim.learning.patch_network import PatchNetwork, PatchSettings
+from snnsim.learning.patch_pictures import causes, decide
 from snnsim.learning.patches import PatchLearner
 from snnsim.learning.session import learn
 from snnsim.learning.trained import Provenance, load_learner, save_learner
@@ -117,7 +119,8 @@ def test_detectors_pooling_and_answers_are_those_of_the_simulator(trained: Patch
     network.weights[...] = weights
 
 
-def test_the_read_out_learns_by_the_delta_rule_of_the_simulator() -> None:
+@pytest.mark.parametrize("least_error", [0.0, 0.4])
+def test_the_read_out_learns_by_the_delta_rule_of_the_simulator(least_error: float) -> None:
     n_inputs, n_classes, n, eta = 20, 4, 15, 0.3
     rng = np.random.default_rng(2)
     spiking, labels = rng.random((n, n_inputs)) < 0.4, rng.integers(0, n_classes, n)
@@ -130,25 +133,29 @@ def test_the_read_out_learns_by_the_delta_rule_of_the_simulator() -> None:
         Dense(np.full((n_inputs, n_classes), 1e-9)),
         plasticity=DeltaRule(eta=eta, own=0.0, tau=math.inf),
     )
-    simulator = Simulator(net)
+    simulator, updates = Simulator(net), 0
     for pattern, label in zip(spiking, labels, strict=True):
         simulator.reset()
         (who,) = np.nonzero(pattern)
         train = SpikeTrain.from_times(np.zeros(len(who)), who, size=n_inputs, dt=1.0, duration=2.0)
         v = simulator.run(2.0, inputs={"in": train}, record={"out": "v"}).v("out")[0, -1]
         error = (np.arange(n_classes) == label) - 1 / (1 + np.exp(-v))
+        error[np.abs(error) < least_error] = 0
+        updates += int(np.count_nonzero(error)) * len(who)
         simulator.run(2.0, modulators={"in->out": TimedInput([0.0], error[None])})
     words = np.zeros((n, 1), np.uint64)
     for i, j in itertools.product(range(n), range(n_inputs)):
         words[i, 0] |= np.uint64(int(spiking[i, j]) << j)
     weights, counts = np.zeros((64, LANES)), np.zeros(ReadOutCount.COUNT, np.int64)
-    learn_read_out(words, labels, np.arange(n), n_classes, weights, np.full(n, eta), counts)
+    learn_read_out(words, labels, np.arange(n), n_classes, weights, np.full(n, eta), least_error, counts)
     found = simulator.weights("in->out").reshape(n_inputs, n_classes)
     np.testing.assert_allclose(found, weights[:n_inputs, :n_classes], rtol=0, atol=1e-6)  # it starts at 1e-9
     assert np.abs(found).max() > 0.1
     assert not weights[n_inputs:].any()
     assert not weights[:, n_classes:].any()
-    assert counts[ReadOutCount.EVENTS] == counts[ReadOutCount.PLASTICITY_UPDATES] == spiking.sum() * n_classes
+    assert counts[ReadOutCount.EVENTS] == spiking.sum() * n_classes
+    assert counts[ReadOutCount.PLASTICITY_UPDATES] == updates > 0
+    assert (updates < spiking.sum() * n_classes) == (least_error > 0)
 
 
 # --- training ---------------------------------------------------------------------------------------------------------
@@ -180,6 +187,36 @@ def test_an_interrupted_training_goes_on_to_the_same_network(trained: PatchLearn
         for name, array in second.network.learned.items():
             assert np.array_equal(array, trained.network.learned[name]), (stop, name)
         assert {**second.operations} == {**trained.operations}
+
+
+def test_deformed_copies_are_others_each_epoch_and_the_same_after_an_interruption() -> None:
+    pytest.importorskip("torch")
+    split = load("digits").train.first(400)
+    settings = dataclasses.replace(SMALL, epochs=4, augmented=2, least_error=0.1, threshold_images=200)
+
+    def shown(learner: PatchLearner, epoch: int) -> NDArray[np.uint64]:
+        features, labels, order = learner._shown(split, epoch, np.arange(len(split)))
+        assert np.array_equal(labels[order], split.labels)
+        return features[order]
+
+    whole = PatchLearner(settings, (8, 8), 10, seed=2)
+    parts = len(list(whole.train(split, 150)))
+    found = [shown(whole, epoch) for epoch in range(4)]
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[1], found[2])
+    assert np.array_equal(found[2], found[3])  # the images as they are
+    whole = PatchLearner(settings, (8, 8), 10, seed=2)
+    list(whole.train(split, 150))
+    for stop in (parts - 8, parts - 4, parts - 1):
+        first = PatchLearner(settings, (8, 8), 10, seed=2)
+        list(itertools.islice(first.train(split, 150), stop))
+        second = PatchLearner(settings, (8, 8), 10, seed=2)
+        second.restore({name: array.copy() for name, array in first.state.items()})
+        list(second.train(split, 150))
+        assert np.array_equal(second.network.read_out, whole.network.read_out), stop
+        assert second.operations == whole.operations
+    read_out = whole.operations["synaptic_events_read_out"]
+    assert 0 < whole.operations["plasticity_updates"] - whole.operations["plasticity_updates_detectors"] < read_out
 
 
 def test_a_saved_network_answers_alike_and_any_number_of_threads_does(trained: PatchLearner, tmp_path: Path) -> None:
@@ -223,6 +260,35 @@ def test_pictures_have_a_field_for_each_map_and_a_history(trained: PatchLearner)
     control = trained.control()
     assert control is not None
     assert len(control.history.done) == 1
+
+
+def test_a_decision_is_traced_to_detectors_and_pixels(trained: PatchLearner) -> None:
+    """All votes are the potentials of the read-out, and the pixels of a detector explain when it spiked and why not before."""
+    test, network = load("digits").test, trained.network
+    answers = trained.answers(test.first(4)).classes
+    for image, answer in zip(test.images[:4], answers, strict=True):
+        found = decide(network, image, test.full_scale)
+        assert found.answer == answer != found.runner_up
+        np.testing.assert_allclose(found.votes.sum(axis=0), found.potentials, rtol=0, atol=1e-4)
+        assert len(found.detectors) == len(found.result.spikes["detectors"].neurons) > 20
+        lead = (found.votes[:, found.answer] - found.votes[:, found.runner_up])[found.strongest]
+        assert lead[0] == lead.max() > 0
+        for detector in found.detectors:
+            pixels, threshold = causes(network, image, test.full_scale, detector), network.thresholds[detector[3]]
+            assert pixels.sum() > threshold
+            assert not pixels[image == 0].any()
+            earlier = causes(network, image, test.full_scale, detector - [1, 0, 0, 0])
+            assert earlier.sum() <= threshold
+
+
+def test_pictures_of_one_image_are_drawn(trained: PatchLearner, tmp_path: Path) -> None:
+    pictures = trained.pictures(load("digits").test)
+    assert set(pictures) == {"raster.png", "decision.png"}
+    for name, figure in pictures.items():
+        figure.savefig(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 10_000
+    above = pictures["decision.png"].axes[:9]
+    assert [len(axes.images) for axes in above] == [1] * 9  # the image, and eight detectors
 
 
 def test_inputs_after_the_winner_are_learned() -> None:
@@ -272,7 +338,7 @@ def test_mcnemar_counts_only_where_they_differ(first_only: int, second_only: int
     [
         ("maps", 0), ("stride", 0), ("padding", -1), ("tau_m", 0.0), ("theta", math.nan), ("eta", 1.5), ("target", math.inf),
         ("latencies", (0.3, 0.6)), ("latencies", ()), ("augmented", 9), ("read_out_rate", -1.0), ("kernel", 40), ("pool", 30),
-        ("detectors", "none"),
+        ("least_error", 1.5), ("detectors", "none"),
     ],
 )  # fmt: skip
 def test_values_out_of_bounds(name: str, value: object) -> None:
