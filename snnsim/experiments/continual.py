@@ -1,0 +1,80 @@
+"""Continual learning: ten per cent more data on top of ninety, and digits two by two.
+
+*Increment.* A network that has learned the first 90 % of the training images goes on with the other 10 % alone, once through, and
+stands beside one that learned all from scratch.
+
+*Two by two.* Digits 0 and 1 are learned, then 2 and 3 alone, and so on (class-incremental learning: nobody is told which pair a
+test image is from). With rehearsal a few images of each earlier class are kept and shown again, as often as the new ones.
+"""
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+
+from snnsim.datasets import Split
+
+from .arena import Arena
+from .contenders import Contender
+from .measurement import Experiment, Measurement
+from .splits import few_of_each, joined, of_classes, repeated, taken
+
+__all__ = ["CONTINUAL"]
+
+_PASSES = 1
+"""Over new images."""
+_KEPT = 20
+"""Images of a class that rehearsal keeps."""
+_INCREMENT, _SO_FAR, _FIRST = "increment", "two by two: classes so far", "two by two: the first two classes"
+_SO_FAR_REHEARSED, _FIRST_REHEARSED = f"{_SO_FAR}, with rehearsal", f"{_FIRST}, with rehearsal"
+
+
+def _measure(arena: Arena, seed: int) -> Iterator[Measurement]:
+    for name in arena.names:
+        one = arena.trained(name, seed)
+        arena.tell(f"seed {seed}: {name} goes on learning")
+        yield from _increment(arena, one, seed)
+        for rehearsed in (False, True):
+            yield from _two_by_two(arena, one, seed, rehearsed)
+
+
+def _increment(arena: Arena, whole: Contender, seed: int) -> Iterator[Measurement]:
+    train, test = arena.dataset.train, arena.dataset.test
+    cut = len(train) * 9 // 10
+    first = whole.learned(train.first(cut), seed)
+    more = first.gone_on(taken(train, np.arange(cut, len(train))), seed, _PASSES)
+    for level, one in (("first 90 %", first), ("then 10 % more", more), ("all from scratch", whole)):
+        yield Measurement(whole.name, _INCREMENT, level, one.accuracy(test), one.operations, one.updates)
+
+
+def _two_by_two(arena: Arena, like: Contender, seed: int, rehearsed: bool) -> Iterator[Measurement]:
+    train, test, n_classes = arena.dataset.train, arena.dataset.test, arena.dataset.n_classes
+    generator = np.random.default_rng([seed, 7])
+    tests = (_SO_FAR_REHEARSED, _FIRST_REHEARSED) if rehearsed else (_SO_FAR, _FIRST)
+    one, kept = like, list[Split]()
+    for first in range(0, n_classes, 2):
+        task = list(range(first, min(first + 2, n_classes)))
+        images = of_classes(train, task)
+        shown = images
+        if rehearsed and kept:
+            shown = joined([images, repeated(joined(kept), len(images))])
+        one = one.gone_on(shown, seed, _PASSES) if first else one.learned(shown, seed)
+        kept.append(few_of_each(images, _KEPT, task, generator))
+        level = f"0-{task[-1]}"
+        for name, classes in zip(tests, (range(task[-1] + 1), (0, 1)), strict=True):
+            yield Measurement(
+                like.name, name, level, one.accuracy(of_classes(test, classes)), one.operations, one.updates
+            )
+
+
+CONTINUAL = Experiment(
+    "continual",
+    "Continual learning",
+    "Does a spiking network with local rules take up new data better than one that learns by backpropagation, and forget less? "
+    "*Increment:* 90 % of the training images, then one pass over the other 10 % alone, beside learning all from scratch. "
+    "*Two by two:* digits 0-1, then 2-3 alone, ... 8-9 (test images may be of any class seen so far); *with rehearsal* "
+    f"{_KEPT} images of each earlier class are kept and shown as often as the new ones.",
+    dict(itertools.product((_INCREMENT,), ("learned",)))
+    | dict.fromkeys((_SO_FAR, _FIRST, _SO_FAR_REHEARSED, _FIRST_REHEARSED), "classes learned"),
+    _measure,
+)
