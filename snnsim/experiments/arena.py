@@ -30,8 +30,8 @@ class _Sizes:
     few_first_spike: FirstSpikeSettings
     patches: PatchSettings
     few_patches: PatchSettings
-    opponents: Mapping[str, str]
-    """Hidden layers of the ANNs, and the spiking network that each has to equal."""
+    opponents: Mapping[str, tuple[str, tuple[float, float]]]
+    """Hidden layers of the ANNs: the spiking network that each has to equal, and rates as in Arena."""
     most: float
 
 
@@ -43,15 +43,17 @@ def _sizes(side: int) -> _Sizes:
             maps=24, kernel=4, stride=1, padding=1, latencies=(0.8, 0.5, 0.2), patches=4000, passes=2, least=3, theta=2.5,
             target=3.0, threshold_images=600, epochs=8, read_out_rate=0.03,
         )  # fmt: skip
-        opponents = {"40": FIRST_SPIKE, "12": FIRST_SPIKE, "8c3s1-16c3s2": PATCHES}
+        hidden = "40", "12", "8c3s1-16c3s2"
         most = 30.0
     else:
         first_spike = FirstSpikeLearner.defaults(400)
         patches = PatchLearner.defaults(128)
-        opponents = {"400": FIRST_SPIKE, "16": FIRST_SPIKE, "12c5s2-32c5s2": PATCHES}
+        hidden = "400", "16", "12c5s2-32c5s2"
         most = 12.0
-    few_first_spike = dataclasses.replace(first_spike, votes=20, vote_decay=0.9)
-    few_patches = dataclasses.replace(patches, patches=min(patches.patches, 5000))
+    few_first_spike = dataclasses.replace(first_spike, votes=20, vote_decay=0.9, passes=50)
+    few_patches = dataclasses.replace(patches, patches=min(patches.patches, 5000), epochs=2)
+    equals = (FIRST_SPIKE, (0.03, 0.1)), (FIRST_SPIKE, (0.1, 1.0)), (PATCHES, (0.1, 1.0))
+    opponents = dict(zip(hidden, equals, strict=True))
     return _Sizes(first_spike, few_first_spike, patches, few_patches, opponents, most)
 
 
@@ -61,6 +63,9 @@ class Arena:
     dataset : what they learn (``train``), are made equal on (``validation``) and are tested on (``test``)
     folder : where trained ones are kept
     tell : is told what is being trained
+
+    ``spiking``, ``conventional`` : the untrained contenders, by name
+    ``rates`` : by name, at how many times its last learning rate a contender takes up new classes, without and with rehearsal
     """
 
     def __init__(self, dataset: Dataset, folder: Path, tell: Callable[[str], None]) -> None:
@@ -75,12 +80,13 @@ class Arena:
             RANDOM: Patches(RANDOM, shape, n_classes, random, few_random),
         }
         inputs = shape[0] * shape[1]
+        self.rates = {FIRST_SPIKE: (5.0, 10.0), PATCHES: (0.01, 0.3), RANDOM: (0.01, 0.3)}
         self.conventional: dict[str, Backpropagated] = {}
         self._equals: dict[str, str] = {}
-        for hidden, own in sizes.opponents.items():
+        for hidden, (own, rates) in sizes.opponents.items():
             for code in ((), sizes.patches.latencies) if own == PATCHES else ((),):
                 one = Backpropagated(f"{inputs}-{hidden}-{n_classes}", shape, code)
-                self.conventional[one.name], self._equals[one.name] = one, own
+                self.conventional[one.name], self._equals[one.name], self.rates[one.name] = one, own, rates
         self._found: dict[tuple[str, int], Contender] = {}
 
     @property

@@ -74,9 +74,9 @@ class Backpropagated(Contender):
         """Take a fixed number of steps, after which a few images are learned by heart."""
         return self._trained(self._untrained(seed), split, _FEW_STEPS * min(_BATCH, len(split)), seed)
 
-    def gone_on(self, split: Split, seed: int, passes: int) -> "Backpropagated":
-        """Train further, at the same rate."""
-        return self._trained(self._own, split, passes * len(split), seed)
+    def gone_on(self, split: Split, seed: int, passes: int, rate: float = 1.0) -> "Backpropagated":
+        """Train further."""
+        return self._trained(self._own, split, passes * len(split), seed, rate=rate)
 
     def answers(self, split: Split) -> NDArray[np.int64]:
         """Return the class of the largest logit."""
@@ -168,7 +168,9 @@ class Backpropagated(Contender):
         layers.append(Dense(normal(1, (n_in, n_out), n_in), np.zeros(n_out, np.float32)))
         return Ann(self.architecture, tuple(layers))
 
-    def _trained(self, ann: Ann, split: Split, shown: int, seed: int, equal: Equal | None = None) -> "Backpropagated":
+    def _trained(
+        self, ann: Ann, split: Split, shown: int, seed: int, equal: Equal | None = None, rate: float = 1.0
+    ) -> "Backpropagated":
         """Show ``shown`` images, or fewer where it is ``equal`` before."""
         try:
             from .adam import Adam
@@ -176,7 +178,7 @@ class Backpropagated(Contender):
             if error.name != "torch":
                 raise
             raise AnnError("experiments need PyTorch: python -m pip install 'snnsim[train]'") from error
-        training = Adam(ann, _RATE)
+        training = Adam(ann, rate * _RATE)
         pixels, generator = self._pixels(split), np.random.default_rng([seed, 6])
         held_out = None if equal is None else self._pixels(equal.images)
         order, done, steps, check = np.zeros(0, np.int64), 0, 0, float(min(_BATCH, len(split)))

@@ -15,8 +15,12 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from snnsim.datasets import Split
+from snnsim.learning.assignment import class_evidence, class_shares, first_spike_votes
 
-__all__ = ["Features", "KMeansFeatures", "KMeansPatches", "PrincipalComponents", "nearest_neighbour"]
+__all__ = [
+    "ClassCentres", "Features", "KMeansFeatures", "KMeansPatches", "PrincipalComponents", "nearest_neighbour", "regression",
+    "squared_distances", "votes_of_centres",
+]  # fmt: skip
 
 Float32 = NDArray[np.float32]
 _BLOCK = 500
@@ -24,7 +28,7 @@ _BLOCK = 500
 
 def nearest_neighbour(few: Split, images: Split) -> NDArray[np.int64]:
     """Return for each image the label of that of the few which is nearest in squared differences of pixels."""
-    return np.asarray(few.labels[_squared_distances(images.pixels, few.pixels).argmin(axis=1)], np.int64)
+    return np.asarray(few.labels[squared_distances(images.pixels, few.pixels).argmin(axis=1)], np.int64)
 
 
 class Features(ABC):
@@ -67,6 +71,40 @@ class KMeansFeatures(Features):
     def of(self, split: Split) -> Float32:
         """Compare images with the centres."""
         return _triangle(split.pixels, self._centres)
+
+
+def votes_of_centres(centres: Features, votes: int, decay: float, few: Split, images: Split) -> NDArray[np.int64]:
+    """Return classes by what the first-spike network does, with the order of distances in the place of that of spikes: centres
+    stand for the few images that they are among the nearest to, the r-th nearest (from 0) with the weight decay^r."""
+    ranked = [
+        np.argsort(-centres.of(split), axis=1, kind="stable")[:, :votes].astype(np.int32) for split in (few, images)
+    ]
+    n_centres = centres.of(few).shape[1]
+    evidence = class_evidence(ranked[0], few.labels, n_centres, int(few.labels.max()) + 1, decay)
+    return first_spike_votes(ranked[1], class_shares(evidence), decay)[0]
+
+
+class ClassCentres:
+    """``n`` k-means centres for each class: the nearest one tells. A new class takes nothing from those before it."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+        self._centres = np.zeros((0, 0), np.float32)
+        self._classes = np.zeros(0, np.int64)
+
+    def with_classes(self, split: Split, seed: int) -> "ClassCentres":
+        """Return what has centres for the classes of ``split``, too."""
+        pixels, found = split.pixels, ClassCentres(self._n)
+        classes = np.unique(split.labels)
+        own = [_centres(pixels[split.labels == c], self._n, seed) for c in classes]
+        found._centres = np.concatenate([*([self._centres] if len(self._classes) else []), *own])
+        counts = [len(centres) for centres in own]
+        found._classes = np.concatenate([self._classes, np.repeat(classes, counts)])
+        return found
+
+    def answers(self, split: Split) -> NDArray[np.int64]:
+        """Return the class of the nearest centre."""
+        return np.asarray(self._classes[squared_distances(split.pixels, self._centres).argmin(axis=1)], np.int64)
 
 
 class KMeansPatches(Features):
@@ -121,12 +159,13 @@ def _centres(points: Float32, n: int, seed: int) -> Float32:
     return np.asarray(model.fit(points).cluster_centers_, np.float32)
 
 
-def _squared_distances(points: Float32, centres: Float32) -> Float32:
+def squared_distances(points: Float32, centres: Float32) -> Float32:
+    """Return the squared distance of each point from each centre, shape (points, centres)."""
     products = points @ centres.T
     squares = (points**2).sum(axis=1)[:, None] - 2 * products + (centres**2).sum(axis=1)
     return np.asarray(np.maximum(squares, 0), np.float32)
 
 
 def _triangle(points: Float32, centres: Float32) -> Float32:
-    distances = np.sqrt(_squared_distances(points, centres))
+    distances = np.sqrt(squared_distances(points, centres))
     return np.asarray(np.maximum(distances.mean(axis=1, keepdims=True) - distances, 0), np.float32)

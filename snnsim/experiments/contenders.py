@@ -52,8 +52,8 @@ class Contender(ABC):
         """Return what learns a few images from scratch, and has never seen others."""
 
     @abstractmethod
-    def gone_on(self, split: Split, seed: int, passes: int) -> "Contender":
-        """Return what learns other images on top, at the learning rates that it ended with, in so many passes."""
+    def gone_on(self, split: Split, seed: int, passes: int, rate: float = 1.0) -> "Contender":
+        """Return what learns other images on top, in so many passes, at ``rate`` times the learning rate that it ended with."""
 
     @abstractmethod
     def answers(self, split: Split) -> NDArray[np.int64]:
@@ -113,9 +113,9 @@ class SpikingContender(Contender):
         few = repeated(split, self.shown_of_few)
         return self._trained(self.model(self.few, self.shape, self.n_classes, seed), few)
 
-    def gone_on(self, split: Split, seed: int, passes: int) -> "SpikingContender":
-        """Train further, at the last learning rates."""
-        return self._trained(self._successor(self.last(passes), seed, {}), split)
+    def gone_on(self, split: Split, seed: int, passes: int, rate: float = 1.0) -> "SpikingContender":
+        """Train further, at the last learning rate."""
+        return self._trained(self._successor(self.last(passes, rate), seed, {}), split)
 
     @abstractmethod
     def labelled_by(self, split: Split, seed: int) -> "SpikingContender":
@@ -127,8 +127,8 @@ class SpikingContender(Contender):
         """How many images few are repeated to."""
 
     @abstractmethod
-    def last(self, passes: int) -> Any:
-        """Return settings to go on with."""
+    def last(self, passes: int, rate: float) -> Any:
+        """Return settings to go on with, at ``rate`` times the last learning rate."""
 
     def answers(self, split: Split) -> NDArray[np.int64]:
         """Let the network answer; nothing learns."""
@@ -194,10 +194,11 @@ class FirstSpikes(SpikingContender):
     few: FirstSpikeSettings
     shown_of_few = 1000
 
-    def last(self, passes: int) -> FirstSpikeSettings:
-        """Return the settings with the rates of the end."""
+    def last(self, passes: int, rate: float) -> FirstSpikeSettings:
+        """Return the settings of the end; a higher rate falls to that of the end again, thresholds move as they did last."""
         settings = self.settings
-        return dataclasses.replace(settings, passes=passes, eta=settings.eta_last, rise=settings.rise_last)
+        eta = min(rate * settings.eta_last, 1.0)
+        return dataclasses.replace(settings, passes=passes, eta=eta, rise=settings.rise_last)
 
     def labelled_by(self, split: Split, seed: int) -> "FirstSpikes":
         """Forget what neurons stand for, and let them answer to the few images; weights and thresholds stay."""
@@ -229,12 +230,12 @@ class Patches(SpikingContender):
     few: PatchSettings
     shown_of_few = 1000
 
-    def last(self, passes: int) -> PatchSettings:
+    def last(self, passes: int, rate: float) -> PatchSettings:
         """Return settings for the read-out alone: detectors and thresholds have become what they are.
 
         The rate of the read-out falls to 0 in a training; it goes on at half of where it began, which is the mean.
         """
-        return dataclasses.replace(self.settings, epochs=passes, read_out_rate=self.settings.read_out_rate / 2)
+        return dataclasses.replace(self.settings, epochs=passes, read_out_rate=rate * self.settings.read_out_rate / 2)
 
     def labelled_by(self, split: Split, seed: int) -> "Patches":
         """Forget the read-out, and let it learn the few images; detectors and thresholds, which need no labels, stay."""

@@ -13,10 +13,19 @@ from numpy.typing import NDArray
 from snnsim.datasets import Split
 
 from .arena import FIRST_SPIKE, PATCHES, RANDOM, Arena
-from .baselines import Features, KMeansFeatures, KMeansPatches, PrincipalComponents, nearest_neighbour, regression
+from .baselines import (
+    Features,
+    KMeansFeatures,
+    KMeansPatches,
+    PrincipalComponents,
+    nearest_neighbour,
+    regression,
+    votes_of_centres,
+)
 from .contenders import Contender, SpikingContender
 from .measurement import Experiment, Measurement
 from .splits import few_of_each
+from .spreading import LabelSpreading
 
 __all__ = ["FEW_EXAMPLES"]
 
@@ -24,8 +33,15 @@ _EACH = (1, 5, 10)
 _WAYS, _QUERIES, _EPISODES = 5, 15, 100
 _ALONE, _FEATURES = "the few images alone", "features without labels from all images"
 _EPISODES_ALONE, _EPISODES_FEATURES = f"5-way 1-shot: {_ALONE}", f"5-way 1-shot: {_FEATURES}"
-_NEIGHBOUR, _PCA, _KMEANS, _KMEANS_PATCHES = "nearest neighbour", "PCA", "k-means", "k-means on patches"
+_NEIGHBOUR, _PCA, _KMEANS, _KMEANS_VOTES = (
+    "nearest neighbour",
+    "PCA",
+    "k-means",
+    "k-means, votes of the nearest centres",
+)
+_KMEANS_PATCHES, _SPREADING = "k-means on patches", "label spreading"
 _COMPONENTS, _CENTRES = 50, 400
+_SPREAD_OVER, _NEIGHBOURS, _SPREAD_COMPONENTS = 10_000, 5, 30
 
 Student = Callable[[Split, Split], NDArray[np.int64]]
 """Learns the few images and returns the classes of others."""
@@ -63,12 +79,18 @@ def _featured(arena: Arena, seed: int) -> dict[str, Student]:
         _KMEANS: KMeansFeatures(train, min(_CENTRES, len(train) // 5), seed),
         _KMEANS_PATCHES: KMeansPatches(train, patches.maps, patches.kernel, patches.stride, patches.padding, seed),
     }
+    fewest = arena.spiking[FIRST_SPIKE].few
     students: dict[str, Student] = {}
     for name in arena.spiking:
         trained = arena.trained(name, seed)
         assert isinstance(trained, SpikingContender)
         students[name] = partial(_labelled, trained, seed)
-    return {**students, **{name: partial(_regressed, found) for name, found in features.items()}}
+    return {
+        **students,
+        **{name: partial(_regressed, found) for name, found in features.items()},
+        _KMEANS_VOTES: partial(votes_of_centres, features[_KMEANS], fewest.votes, fewest.vote_decay),
+        _SPREADING: LabelSpreading(train.first(_SPREAD_OVER), _NEIGHBOURS, _SPREAD_COMPONENTS, seed),
+    }
 
 
 def _measure(arena: Arena, seed: int) -> Iterator[Measurement]:
@@ -100,7 +122,11 @@ def _episodes(student: Student, train: Split, test: Split, n_classes: int, seed:
 
 def _rivals(arena: Arena) -> Mapping[str, Sequence[str]]:
     """Return whom each is compared with: its ANNs, and what conventional methods there are."""
-    others = {FIRST_SPIKE: [_PCA, _KMEANS], PATCHES: [_PCA, _KMEANS_PATCHES], RANDOM: []}
+    others = {
+        FIRST_SPIKE: [_PCA, _KMEANS, _KMEANS_VOTES, _SPREADING],
+        PATCHES: [_PCA, _KMEANS_PATCHES, _SPREADING],
+        RANDOM: [],
+    }
     return {name: [*rivals, _NEIGHBOUR, *others[name]] for name, rivals in arena.opponents.items()}
 
 
@@ -108,9 +134,10 @@ FEW_EXAMPLES = Experiment(
     "few-examples",
     "Few examples",
     "Does a spiking network need fewer labelled images? *The few images alone:* nothing else was ever seen. *Features without "
-    "labels from all images:* detectors, neurons, principal components or k-means centres were learned from all training images, "
-    f"and the few labelled images are all that names classes. *5-way 1-shot:* {_EPISODES} episodes a seed of {_WAYS} random "
-    f"classes, one labelled image of each, {_QUERIES} test images of each.",
+    "labels from all images:* detectors, neurons, principal components or k-means centres were learned from all training images "
+    f"(label spreading: a graph of {_SPREAD_OVER:,} of them), and the few labelled images are all that names classes. "
+    f"*5-way 1-shot:* {_EPISODES} episodes a seed of {_WAYS} random classes, one labelled image of each, {_QUERIES} test images of "
+    "each.",
     {_ALONE: "images of each class", _FEATURES: "images of each class", _EPISODES_ALONE: "image of each class",
      _EPISODES_FEATURES: "image of each class"},
     _measure,
