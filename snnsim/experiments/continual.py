@@ -39,8 +39,9 @@ def _measure(arena: Arena, seed: int) -> Iterator[Measurement]:
         one = arena.trained(name, seed)
         arena.tell(f"seed {seed}: {name} goes on learning")
         yield from _increment(arena, one, seed)
+        start = one.learned(of_classes(arena.dataset.train, _tasks(arena.dataset.n_classes)[0]), seed)
         for rehearsed in (False, True):
-            yield from _two_by_two(arena, one, seed, rehearsed)
+            yield from _two_by_two(arena, start, seed, rehearsed)
     yield from _class_by_class(arena, seed)
 
 
@@ -53,23 +54,23 @@ def _increment(arena: Arena, whole: Contender, seed: int) -> Iterator[Measuremen
         yield Measurement(whole.name, _INCREMENT, level, one.accuracy(test), one.operations, one.updates)
 
 
-def _two_by_two(arena: Arena, like: Contender, seed: int, rehearsed: bool) -> Iterator[Measurement]:
+def _two_by_two(arena: Arena, start: Contender, seed: int, rehearsed: bool) -> Iterator[Measurement]:
     train, test, n_classes = arena.dataset.train, arena.dataset.test, arena.dataset.n_classes
     generator = np.random.default_rng([seed, 7])
     tests = (_SO_FAR_REHEARSED, _FIRST_REHEARSED) if rehearsed else (_SO_FAR, _FIRST)
-    rate = arena.rates[like.name][rehearsed]
-    one, kept = like, list[Split]()
+    rate = arena.rates[start.name][rehearsed]
+    one, kept = start, list[Split]()
     for task in _tasks(n_classes):
         images = of_classes(train, task)
         shown = images
         if rehearsed and kept:
             shown = joined([images, repeated(joined(kept), len(images))])
-        one = one.gone_on(shown, seed, _PASSES, rate) if kept else one.learned(shown, seed)
+        one = one.gone_on(shown, seed, _PASSES, rate) if kept else start
         kept.append(few_of_each(images, _KEPT, task, generator))
         level = f"0-{task[-1]}"
         for name, classes in zip(tests, (range(task[-1] + 1), (0, 1)), strict=True):
             yield Measurement(
-                like.name, name, level, one.accuracy(of_classes(test, classes)), one.operations, one.updates
+                start.name, name, level, one.accuracy(of_classes(test, classes)), one.operations, one.updates
             )
 
 

@@ -30,7 +30,7 @@ from .spreading import LabelSpreading
 __all__ = ["FEW_EXAMPLES"]
 
 _EACH = (1, 5, 10)
-_WAYS, _QUERIES, _EPISODES = 5, 15, 100
+_WAYS, _QUERIES, _EPISODES = 5, 15, 60
 _ALONE, _FEATURES = "the few images alone", "features without labels from all images"
 _EPISODES_ALONE, _EPISODES_FEATURES = f"5-way 1-shot: {_ALONE}", f"5-way 1-shot: {_FEATURES}"
 _NEIGHBOUR, _PCA, _KMEANS, _KMEANS_VOTES = (
