@@ -17,6 +17,8 @@ __all__ = ["AHEAD", "BEHIND", "EVEN", "Comparison", "compared", "markdown"]
 AHEAD, BEHIND, EVEN = "ahead", "behind", "even"
 _LEVEL_OF_P = 0.05
 _MATTERS = 1e-12
+_UNEQUAL = 0.2
+"""Percentage points."""
 
 Row = Mapping[str, Any]
 
@@ -95,7 +97,8 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         "over seeds, in %."
     )
     yield ""
-    yield from _equality(results["equality"])
+    yield from _short(results["comparisons"])
+    yield from _equality(results["equality"], results["contenders"])
     for test, unit in results["tests"].items():
         there = [row for row in rows if row["test"] == test]
         yield from (f"## {test[0].upper()}{test[1:]}", "")
@@ -109,17 +112,39 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
         yield from _verdicts([c for c in results["comparisons"] if c["test"] == test])
 
 
-def _equality(equality: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Iterator[str]:
-    """How equal the contenders are before anything is done to them."""
-    if not equality:
+def _short(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Who is ahead how often, in one table."""
+    if not comparisons:
         return
+    tests = _distinct(comparisons, "test")
+    yield from ("At how many levels the spiking network is ahead / even / behind:", "")
+    yield from (f"| spiking | against | {' | '.join(tests)} |", f"| --- | --- |{' ---: |' * len(tests)}")
+    for spiking, rival in _pairs(comparisons):
+        cells = []
+        for test in tests:
+            own = [c["outcome"] for c in comparisons if (c["spiking"], c["rival"], c["test"]) == (spiking, rival, test)]
+            cells.append(" / ".join(str(own.count(outcome)) for outcome in (AHEAD, EVEN, BEHIND)) if own else "")
+        yield f"| {spiking} | {rival} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _equality(
+    equality: Mapping[str, Mapping[str, Mapping[str, float]]], contenders: Mapping[str, Any]
+) -> Iterator[str]:
+    """How equal the contenders are before anything is done to them."""
     yield from ("On validation images, which is where ANNs were stopped once they equalled their spiking network:", "")
     yield from ("| contender | accuracy % | passes over the training images |", "| --- | ---: | ---: |")
+    means = {}
     for name in next(iter(equality.values())):
-        accuracies = np.array([found[name]["validation_accuracy"] for found in equality.values()])
+        accuracies = 100 * np.array([found[name]["validation_accuracy"] for found in equality.values()])
         passes = [found[name]["passes"] for found in equality.values() if "passes" in found[name]]
-        yield f"| {name} | {_mean_and_spread(100 * accuracies)} | {f'{np.mean(passes):.2f}' if passes else ''} |"
+        means[name] = float(accuracies.mean())
+        yield f"| {name} | {_mean_and_spread(accuracies)} | {f'{np.mean(passes):.2f}' if passes else ''} |"
     yield ""
+    for name, mean in means.items():
+        own = contenders[name].get("equal to")
+        if own is not None and means[own] - mean > _UNEQUAL:
+            yield from (f"**{name} has not become as accurate as {own}**, in as many passes as it was given.", "")
 
 
 def _table(rows: Sequence[Row], corner: str, cell: Any) -> Iterator[str]:
@@ -154,7 +179,7 @@ def _mean_and_spread(values: NDArray[np.float64]) -> str:
 
 
 def _verdicts(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for spiking, rival in dict.fromkeys((c["spiking"], c["rival"]) for c in comparisons):
+    for spiking, rival in _pairs(comparisons):
         own = [c for c in comparisons if (c["spiking"], c["rival"]) == (spiking, rival)]
         said = [
             f"{word} at {', '.join(_level(c) for c in own if c['outcome'] == outcome)}"
@@ -164,6 +189,10 @@ def _verdicts(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"- {spiking} against {rival}: {'; '.join(said)}."
     if comparisons:
         yield ""
+
+
+def _pairs(comparisons: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((c["spiking"], c["rival"]) for c in comparisons))
 
 
 def _level(comparison: Mapping[str, Any]) -> str:

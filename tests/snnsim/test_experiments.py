@@ -275,6 +275,29 @@ def test_episodes_are_paired_one_by_one() -> None:
     assert found.p is not None
 
 
+def test_a_report_counts_verdicts_and_says_who_is_not_equal() -> None:
+    levels = {"a": 0.95, "b": 0.85, "c": 0.90}
+    rows = [row(s, "snn", value + 0.001 * s, level) for s in range(3) for level, value in levels.items()]
+    rows += [row(s, "ann", 0.90 + 0.001 * s, level) for s in range(3) for level in levels]
+    comparisons = [dataclasses.asdict(one) for one in compared(rows, {"snn": ["ann"]})]
+    equality = {"0": {"snn": {"validation_accuracy": 0.9}, "ann": {"validation_accuracy": 0.89, "passes": 2.5}}}
+    results = {
+        "title": "T", "question": "Q", "command": "C", "seeds": [0, 1, 2], "tests": {"t": "u"}, "equality": equality,
+        "comparisons": comparisons, "measurements": rows, "contenders": {"snn": {}, "ann": {"equal to": "snn"}},
+        "dataset": {"name": "d", "md5": "m", "train": 5, "test": 5, "tested_on": "validation"},
+    }  # fmt: skip
+    report = markdown(results)
+    assert "| snn | ann | 1 / 1 / 1 |" in report
+    assert "| ann | 89.00 | 2.50 |" in report
+    assert "**ann has not become as accurate as snn**" in report
+    assert "| snn | 95.10 ± 0.10 | 85.10 ± 0.10 | 90.10 ± 0.10 |" in report
+    assert (
+        "**ahead** at a (+5.00 points, p < 0.001); **behind** at b (-5.00 points, p < 0.001); no difference at c"
+        in report
+    )
+    assert "validation images: to choose settings by" in report
+
+
 # --- whole runs -------------------------------------------------------------------------------------------------------
 
 
