@@ -17,7 +17,7 @@ import numpy as np
 
 from snnsim.datasets import Split
 
-from .arena import Arena
+from .arena import RANDOM, Arena
 from .baselines import ClassCentres
 from .contenders import Contender
 from .measurement import Experiment, Measurement
@@ -35,7 +35,7 @@ _SO_FAR_REHEARSED, _FIRST_REHEARSED = f"{_SO_FAR}, with rehearsal", f"{_FIRST}, 
 
 
 def _measure(arena: Arena, seed: int) -> Iterator[Measurement]:
-    for name in arena.names:
+    for name in _contenders(arena):
         one = arena.trained(name, seed)
         arena.tell(f"seed {seed}: {name} goes on learning")
         yield from _increment(arena, one, seed)
@@ -89,8 +89,14 @@ def _tasks(n_classes: int) -> list[list[int]]:
     return [list(range(first, min(first + 2, n_classes))) for first in range(0, n_classes, 2)]
 
 
+def _contenders(arena: Arena) -> list[str]:
+    """All but the control: only its read-out would go on learning, and that is the read-out of the patches."""
+    return [name for name in arena.names if name != RANDOM]
+
+
 def _rivals(arena: Arena) -> Mapping[str, Sequence[str]]:
-    return {name: [*rivals, _CENTRES] for name, rivals in arena.opponents.items()}
+    found = {name: [*rivals, _CENTRES] for name, rivals in arena.opponents.items() if name != RANDOM}
+    return {name: [rival for rival in rivals if rival != RANDOM] for name, rivals in found.items()}
 
 
 CONTINUAL = Experiment(
@@ -104,4 +110,5 @@ CONTINUAL = Experiment(
     | dict.fromkeys((_SO_FAR, _FIRST, _SO_FAR_REHEARSED, _FIRST_REHEARSED), "classes learned"),
     _measure,
     _rivals,
+    _contenders,
 )
