@@ -85,9 +85,14 @@ def votes_of_centres(centres: Features, votes: int, decay: float, few: Split, im
 
 
 class ClassCentres:
-    """``n`` k-means centres for each class: the nearest one tells. A new class takes nothing from those before it."""
+    """``n`` k-means centres for each class: the nearest one tells. A new class takes nothing from those before it.
 
-    def __init__(self, n: int) -> None:
+    By default there are as many for ten classes as a first-spike network has neurons.
+    """
+
+    NAME = "k-means for each class"
+
+    def __init__(self, n: int = 40) -> None:
         self._n = n
         self._centres = np.zeros((0, 0), np.float32)
         self._classes = np.zeros(0, np.int64)
@@ -101,6 +106,10 @@ class ClassCentres:
         counts = [len(centres) for centres in own]
         found._classes = np.concatenate([self._classes, np.repeat(classes, counts)])
         return found
+
+    def accuracy(self, split: Split) -> float:
+        """Return the share of right answers, 0 to 1."""
+        return float((self.answers(split) == split.labels).mean())
 
     def answers(self, split: Split) -> NDArray[np.int64]:
         """Return the class of the nearest centre."""

@@ -1,4 +1,8 @@
-"""A changed world: test images that are brighter, darker, flatter, noisier or displaced, and networks that have not seen such."""
+"""A changed world: test images that are brighter, darker, flatter, noisier or displaced, and networks that have not seen such.
+
+Beside the ANNs stands k-means for each class, with as many centres as the first-spike network has neurons: like that network it
+compares an image with prototypes, but without spikes.
+"""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +13,9 @@ from numpy.typing import NDArray
 from snnsim._errors import DatasetError
 from snnsim.datasets import Split
 
-from .arena import PATCHES, Arena
+from .arena import FIRST_SPIKE, PATCHES, Arena
+from .baselines import ClassCentres
+from .contenders import Contender
 from .measurement import Experiment, Measurement
 
 __all__ = ["CHANGED_WORLD", "CHANGES", "changed"]
@@ -77,16 +83,17 @@ def changed(split: Split, change: str, level: float, generator: np.random.Genera
 
 
 def _measure(arena: Arena, seed: int) -> Iterator[Measurement]:
-    contenders = [arena.trained(name, seed) for name in _contenders(arena)]
+    contenders: dict[str, Contender | ClassCentres] = {name: arena.trained(name, seed) for name in _contenders(arena)}
+    contenders[ClassCentres.NAME] = ClassCentres().with_classes(arena.dataset.train, seed)
     test = arena.dataset.test
-    clean = {one.name: one.accuracy(test) for one in contenders}
+    clean = {name: one.accuracy(test) for name, one in contenders.items()}
     for k, (name, change) in enumerate(CHANGES.items()):
         arena.tell(f"seed {seed}: {name}")
         yield from (Measurement(one, name, "none", accuracy) for one, accuracy in clean.items())
         for level in change.levels:
             images = changed(test, name, level, np.random.default_rng([seed, 8, k]))
-            for one in contenders:
-                yield Measurement(one.name, name, f"{level:g}", one.accuracy(images))
+            for own, one in contenders.items():
+                yield Measurement(own, name, f"{level:g}", one.accuracy(images))
 
 
 def _contenders(arena: Arena) -> list[str]:
@@ -94,7 +101,12 @@ def _contenders(arena: Arena) -> list[str]:
 
 
 def _rivals(arena: Arena) -> Mapping[str, Sequence[str]]:
-    return {**arena.opponents, PATCHES: [*arena.opponents[PATCHES], *arena.coded]}
+    found = arena.opponents
+    return {
+        **found,
+        FIRST_SPIKE: [*found[FIRST_SPIKE], ClassCentres.NAME],
+        PATCHES: [*found[PATCHES], *arena.coded],
+    }
 
 
 CHANGED_WORLD = Experiment(
@@ -102,7 +114,8 @@ CHANGED_WORLD = Experiment(
     "A changed world",
     "Do spiking networks stand changes of the test images better that training has not shown? Networks that learned the images as "
     "they are answer changed ones. *Coded pixels* are the grey values that the latency code of the patches tells apart: what that "
-    "ANN stands, the code does, and not the spikes.",
+    "ANN stands, the code does, and not the spikes. *k-means for each class* asks the nearest of as many centres as the "
+    "first-spike network has neurons.",
     {name: change.unit for name, change in CHANGES.items()},
     _measure,
     _rivals,

@@ -29,7 +29,6 @@ _PASSES = 1
 """Over new images."""
 _KEPT = 20
 """Images of a class that rehearsal keeps."""
-_CENTRES, _CENTRES_OF_A_CLASS = "k-means for each class", 40
 _INCREMENT, _SO_FAR, _FIRST = "increment", "two by two: classes so far", "two by two: the first two classes"
 _SO_FAR_REHEARSED, _FIRST_REHEARSED = f"{_SO_FAR}, with rehearsal", f"{_FIRST}, with rehearsal"
 
@@ -76,13 +75,11 @@ def _two_by_two(arena: Arena, start: Contender, seed: int, rehearsed: bool) -> I
 
 def _class_by_class(arena: Arena, seed: int) -> Iterator[Measurement]:
     train, test, n_classes = arena.dataset.train, arena.dataset.test, arena.dataset.n_classes
-    one = ClassCentres(_CENTRES_OF_A_CLASS)
+    one = ClassCentres()
     for task in _tasks(n_classes):
         one = one.with_classes(of_classes(train, task), seed)
         for name, classes in ((_SO_FAR, range(task[-1] + 1)), (_FIRST, range(2))):
-            images = of_classes(test, classes)
-            accuracy = float((one.answers(images) == images.labels).mean())
-            yield Measurement(_CENTRES, name, f"0-{task[-1]}", accuracy)
+            yield Measurement(ClassCentres.NAME, name, f"0-{task[-1]}", one.accuracy(of_classes(test, classes)))
 
 
 def _tasks(n_classes: int) -> list[list[int]]:
@@ -95,7 +92,7 @@ def _contenders(arena: Arena) -> list[str]:
 
 
 def _rivals(arena: Arena) -> Mapping[str, Sequence[str]]:
-    found = {name: [*rivals, _CENTRES] for name, rivals in arena.opponents.items() if name != RANDOM}
+    found = {name: [*rivals, ClassCentres.NAME] for name, rivals in arena.opponents.items() if name != RANDOM}
     return {name: [rival for rival in rivals if rival != RANDOM] for name, rivals in found.items()}
 
 
