@@ -1,4 +1,4 @@
-"""The command line: ``snnsim mnist``, ``snnsim train``, ``snnsim learn``, ``snnsim simulate``, ``snnsim info``."""
+"""The command line: ``snnsim mnist``, ``train``, ``learn``, ``experiment``, ``simulate``, ``info``, ``crosscheck``."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from snnsim import __version__
 from snnsim.cli.crosscheck import crosscheck
+from snnsim.cli.experiment import experiment
 from snnsim.cli.info import info
 from snnsim.cli.learn import learn
 from snnsim.cli.mnist import mnist
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.command()(mnist)
 app.command()(train)
 app.command()(learn)
+app.command()(experiment)
 app.command()(simulate)
 app.command()(info)
 app.command()(crosscheck)
