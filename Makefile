@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OUT ?= out
 
 # The locally learned networks that come with snnsim, as model-neurons.
-LEARNED := diehl-cook-400 first-spike-100 first-spike-400 first-spike-1600 patches-128
+LEARNED := diehl-cook-400 first-spike-100 first-spike-400 first-spike-1600 patches-128 patches-256 patches-512
 
 .PHONY: demo test check lint format weights learned gpu clean
 
