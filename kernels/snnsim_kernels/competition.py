@@ -2,9 +2,9 @@
 
 Each input is a Poisson train. A spike of a neuron raises its threshold and inhibits all others, at once or through an inhibitory
 neuron of its own; synapses learn by triplet STDP of nearest spikes. The loop does what the run loop does with
-``AdaptiveThresholdLIF`` neurons (backward Euler, thresholds that do not decay), any inhibitory ``LIF`` neurons and dense
-``TripletSTDP`` (tests hold the two against each other); it resets itself between images or lets all go on through a rest,
-touches only synapses of neurons that have fired, and repeats what was answered by too few spikes.
+``AdaptiveThresholdLIF`` neurons (backward Euler), any inhibitory ``LIF`` neurons and dense ``TripletSTDP`` (tests hold the two
+against each other); it resets itself between images, where thresholds decay then only, or lets all go on through a rest, touches
+only synapses of neurons that have fired, and repeats what was answered by too few spikes.
 """
 
 from enum import IntEnum
@@ -68,6 +68,17 @@ def _advance(
 
 
 @jit()
+def _decay(theta: Any, carry: Any, loss: Any, threshold: Any, thresholds: Any) -> None:
+    """Let theta decay by a step, and what it loses below its resolution be carried, as ``AdaptiveThresholdLIF`` does."""
+    for k in range(theta.size):
+        change = carry[k] - loss * theta[k]
+        lower = theta[k] + change
+        carry[k] = change - (lower - theta[k])
+        theta[k] = lower
+        thresholds[k] = threshold + lower
+
+
+@jit()
 def _add(g: Any, row: Any) -> None:
     for k in range(g.size):
         g[k] += row[k]
@@ -117,8 +128,8 @@ def _age(last: Any, steps: Any, memory: Any) -> None:
 def present(
     images: Any, numbers: Any, full_scale: Any, rates: Any, least: Any, n_steps: Any, rest_steps: Any, seed: Any, purpose: Any,
     weights: Any, theta: Any, state: Any, explicit: Any, cell: Any, excitation: Any, held_inhibitory: Any, membrane: Any,
-    decay: Any, reversal: Any, threshold: Any, refractory: Any, inhibition: Any, rise: Any, forgetting: Any, learns: Any,
-    rule: Any, w_max: Any, total: Any, pre_decay: Any, post_decay: Any, slow_decay: Any, answers: Any, counts: Any,
+    decay: Any, reversal: Any, threshold: Any, refractory: Any, inhibition: Any, rise: Any, loss: Any, forgetting: Any,
+    learns: Any, rule: Any, w_max: Any, total: Any, pre_decay: Any, post_decay: Any, slow_decay: Any, answers: Any, counts: Any,
 ) -> None:  # fmt: skip
     """Show images one after the other; weights and thresholds learn where ``learns``.
 
@@ -128,15 +139,16 @@ def present(
     n_steps, rest_steps : of a presentation, with input and then without
     weights : (inputs, neurons), nS; theta : (neurons,), mV, above ``threshold``; of one real type, as all that follows
     state : v (mV), conductances that excite and inhibit (nS), updates held (int32), of the neurons; steps of the last spikes
-        (int64) of inputs and neurons; v, conductance, updates held, and whether it is awake (uint8), of inhibitory neurons. It
-        goes on from image to image where inhibition is ``explicit`` and the network learns. Else each image starts at rest;
-        without inhibitory neurons, each attempt.
+        (int64) of inputs and neurons; v, conductance, updates held, and whether it is awake (uint8), of inhibitory neurons; what
+        theta has lost below its resolution (mV). It goes on from image to image where inhibition is ``explicit`` and the network
+        learns. Else each image starts at rest; without inhibitory neurons, each attempt.
     explicit : whether a spike excites the neuron's own inhibitory one by ``excitation`` (nS), which inhibits all other neurons
     cell, held_inhibitory : constants of inhibitory neurons (see ``inhibitors``), and updates for which a spike holds one
     membrane : the constants of ``LIF`` up to the reset potential, with backward Euler; decay, reversal : in a step, and mV, of
         the two conductances
     refractory : updates for which a spike holds a neuron; inhibition : nS, what a spike adds to all others
-    rise : mV, of theta at a spike; theta is multiplied by ``forgetting`` after each presentation
+    rise : mV, of theta at a spike; loss : the share of theta that decays in a step where inhibition is ``explicit``; theta is
+        multiplied by ``forgetting`` after each presentation
     rule : constants of TripletSTDP; w_max : nS, the weights lie in 0 to this, and sum to ``total`` onto each neuron after each
         presentation, which takes some beyond the bound, until they change again
     pre_decay, post_decay, slow_decay : of its traces r1, o1 and o2, by steps since the spike; as long as a presentation, plus 1 and
@@ -149,7 +161,7 @@ def present(
     # Arrays of its own: LLVM knows that they do not overlap.
     v, ge, gi, held = state[0].copy(), state[1].copy(), state[2].copy(), state[3].copy()
     last_pre, last_post = state[4].copy(), state[5].copy()
-    v_inhibitory, g_inhibitory, left_inhibitory, awake = state[6:]
+    v_inhibitory, g_inhibitory, left_inhibitory, awake, carry = state[6:]
     period = n_steps + rest_steps
     memory = pre_decay.size - 1 - period
     thresholds = np.empty(n, weights.dtype)
@@ -181,6 +193,8 @@ def present(
                     active[n_active] = k
                     n_active += 1
             for t in range(period):
+                if explicit and learns:
+                    _decay(theta, carry, loss, threshold, thresholds)
                 found = _advance(v, ge, gi, held, thresholds, decay, reversal, membrane, fired)
                 if found > 0:
                     found = 0

@@ -63,7 +63,7 @@ class DiehlCookSettings:
     rate : Hz, of a pixel of full brightness, below 1000 / dt; it rises by rate_step after an attempt with fewer than ``least``
         spikes, in at most ``attempts`` attempts
     threshold, theta : mV, of the adaptive threshold, which starts at threshold + theta; theta_plus : mV, its rise at a spike
-    tau_theta, pause : ms, its decay, which counts ``pause`` per image beside the duration
+    tau_theta, pause : ms, its decay, which counts ``pause`` per attempt beside the duration
     inhibition : nS, what a spike adds to the inhibitory conductance of all other neurons: directly, or that of an inhibitory neuron
     eta_post, eta_pre : amplitudes of triplet STDP; total : nS, the sum of the weights onto a neuron, each in 0 to 1
     label_images : the last so many training images give the labels
@@ -286,6 +286,7 @@ class DiehlCookLearner(Learner):
         )
         rule = tuple(real(c) for c in self._rule().constants())
         learns = purpose == _LEARNING
+        forgetting = 1.0 if s.explicit else math.exp(-(s.duration + s.pause) / s.tau_theta)
         state = self._carried if learns and s.explicit else self._at_rest()
         present(
             split.images[images].reshape(len(images), -1), numbers, float(split.full_scale), s.rates, s.least, s.steps,
@@ -294,8 +295,8 @@ class DiehlCookLearner(Learner):
             (real(first), real(rest), real(gain), real(reset)),
             tuple(real(math.exp(-s.dt / tau)) for tau, _ in (_EXCITATORY, _INHIBITORY)),
             tuple(real(e_rev) for _, e_rev in (_EXCITATORY, _INHIBITORY)), real(s.threshold), np.int32(held),
-            real(s.inhibition), real(s.theta_plus), real(math.exp(-(s.duration + s.pause) / s.tau_theta)), learns, rule, real(1.0),
-            real(s.total), *decays, answers, counts,
+            real(s.inhibition), real(s.theta_plus), real(-math.expm1(-s.dt / s.tau_theta)), real(forgetting), learns, rule,
+            real(1.0), real(s.total), *decays, answers, counts,
         )  # fmt: skip
         return answers
 
@@ -308,7 +309,7 @@ class DiehlCookLearner(Learner):
             "held": np.zeros(n, np.int32), "last_input": np.full(n_pixels, NEVER), "last_spike": np.full(n, NEVER),
             "inhibitory_v": np.full(n_inhibitory, INHIBITORY.v_initial, np.float32),
             "inhibitory_g": np.zeros(n_inhibitory, np.float32), "inhibitory_held": np.zeros(n_inhibitory, np.int32),
-            "inhibitory_awake": np.ones(n_inhibitory, np.uint8),
+            "inhibitory_awake": np.ones(n_inhibitory, np.uint8), "theta_carry": np.zeros(n_inhibitory, np.float32),
         }  # fmt: skip
 
     # --- answers ------------------------------------------------------------------------------------------------------
@@ -388,7 +389,8 @@ class DiehlCookLearner(Learner):
         }
         return AdaptiveThresholdLIF(
             tau_m=_TAU_M, v_rest=_RESET, v_reset=_RESET, v_initial=_RESET, v_threshold=s.threshold, t_ref=_REFRACTORY,
-            theta_plus=s.theta_plus, tau_theta=math.inf, theta_initial=theta if np.ndim(theta) else s.theta,
+            theta_plus=s.theta_plus, tau_theta=s.tau_theta if s.explicit else math.inf,
+            theta_initial=theta if np.ndim(theta) else s.theta,
             receptors=receptors, conductances="backward_euler",
         )  # fmt: skip
 
@@ -403,7 +405,7 @@ class DiehlCookLearner(Learner):
         population "inhibitory" if there is one.
 
         A run of ``duration`` ms from its start is one attempt at an image, with inhibitory neurons one of ``duration + pause`` that
-        goes on from those before; between these, weights are normalised and theta decays.
+        goes on from those before; between these, weights are normalised and, without inhibitory neurons, theta decays.
         """
         net = Network(dt=self.settings.dt)
         pixels = net.population("pixels", len(self.weights), SpikeArray())
