@@ -9,7 +9,8 @@ taught ``--learned`` images before, and go on learning the next ``--images``: in
 neurons fire at once, and how many do depends on the method of integration.
 
 One thread, each simulator in a process of its own, in turn, on the same core. Times are CPU seconds: of the whole call of ``run``
-in snnsim, of its loop alone in Brian2, which reports no other time. Figures are medians; each repeat has a seed of its own; a
+in snnsim (of ``train`` in the loop of ``snnsim learn``, which shows the same images in another order, and of which no spike times
+are recorded), of its loop alone in Brian2, which reports no other time. Figures are medians; each repeat has a seed of its own; a
 first run, which compiles, does not count. snnsim takes backward Euler steps; Brian2 does so in one row and takes its own
 exponential Euler steps in the other. (The Euler steps of the published programs are unstable here.) A ratio is the CPU time over
 that of a Brian2 row in the same repeat, and counts only where spikes per image and the deviation of the learned weights agree
@@ -36,6 +37,7 @@ DT = 0.5  # ms
 ROWS: dict[str, dict[str, Any]] = {
     "snnsim": {"program": "diehl_cook_snnsim", "precision": "float64"},
     "snnsim float32": {"program": "diehl_cook_snnsim", "precision": "float32"},
+    "snnsim learn, float32": {"program": "diehl_cook_learn"},
     "brian2 standalone, backward Euler": {"program": "diehl_cook_brian2", "method": "backward_euler"},
     "brian2 standalone, exponential Euler": {"program": "diehl_cook_brian2", "method": "exponential_euler"},
 }

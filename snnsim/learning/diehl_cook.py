@@ -2,10 +2,12 @@
 
     pixels (Poisson, rate in proportion to brightness) -> neurons (dense, plastic) -> each spike inhibits all others
 
-An image is shown for 350 ms, from a state at rest, and again at a higher rate where fewer than five spikes answered it. Each neuron
-inhibits the others at once, without the paper's population of inhibitory neurons, and there is no pause between images, since the
-state is reset. The rule is that of the paper's published program. After training, the neurons get labels from how they answer
-training images. :meth:`DiehlCookLearner.network` is the same network for the general simulator, spike for spike.
+An image is shown for 350 ms, and again at a higher rate where fewer than five spikes answered it. By default each neuron inhibits
+the others at once, each attempt at an image starts from a state at rest, and there is no pause between images. The paper's
+architecture is there as well: each neuron excites an inhibitory neuron of its own, which inhibits the others, and 150 ms of rest
+follow an image, in which all goes on. The rule is that of the paper's published program. After training, the neurons get labels
+from how they answer training images; then, and in tests, each image starts from rest, whatever was shown before.
+:meth:`DiehlCookLearner.network` is the same network for the general simulator, spike for spike.
 
 References
 ----------
@@ -20,7 +22,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from snnsim_kernels.competition import CompetitionCount, poisson_trains, present
+from snnsim_kernels.competition import NEVER, CompetitionCount, present
+from snnsim_kernels.poisson_trains import WORDS, poisson_trains
 from snnsim_models import AdaptiveThresholdLIF, ExponentialConductance, SpikeArray, TripletSTDP
 
 from snnsim._cores import cores, in_parallel
@@ -28,7 +31,9 @@ from snnsim._errors import NetworkError
 from snnsim.connections import Dense
 from snnsim.datasets import Split
 from snnsim.network import Network
+from snnsim.networks.diehl_cook import INHIBITORY, TO_INHIBITORY, TO_OTHERS
 from snnsim.raster import draw_raster
+from snnsim.rules import OneToOne
 from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
@@ -41,6 +46,8 @@ __all__ = ["DiehlCookLearner", "DiehlCookSettings"]
 _BLOCK = 250
 _PARTS = 20
 _FORGOTTEN = 0.8
+_REMEMBERED = 24 * math.log(2)
+"""Time constants for which spikes leave traces: less than this is left of them is lost in float32."""
 _BINS = np.linspace(0.0, 1.0, 51)
 _LEARNING, _LABELS, _ANSWERS = 0, 1, 2
 """What random numbers are for."""
@@ -56,10 +63,12 @@ class DiehlCookSettings:
     rate : Hz, of a pixel of full brightness, below 1000 / dt; it rises by rate_step after an attempt with fewer than ``least``
         spikes, in at most ``attempts`` attempts
     threshold, theta : mV, of the adaptive threshold, which starts at threshold + theta; theta_plus : mV, its rise at a spike
-    tau_theta, pause : ms, its decay, which counts ``pause`` per image beside the duration
-    inhibition : nS, what a spike adds to the inhibitory conductance of all other neurons
+    tau_theta, pause : ms, its decay, which counts ``pause`` per attempt beside the duration
+    inhibition : nS, what a spike adds to the inhibitory conductance of all other neurons: directly, or that of an inhibitory neuron
     eta_post, eta_pre : amplitudes of triplet STDP; total : nS, the sum of the weights onto a neuron, each in 0 to 1
     label_images : the last so many training images give the labels
+    inhibitory : "direct", or "neurons": each neuron excites an inhibitory neuron of its own, which inhibits the others (in the
+        paper by 17 nS), and ``pause``, a multiple of dt, is a rest without input after each attempt, in which all goes on
     """
 
     neurons: int = 400
@@ -80,6 +89,7 @@ class DiehlCookSettings:
     eta_pre: float = 1e-4
     total: float = 78.4
     label_images: int = 10_000
+    inhibitory: str = "direct"
 
     def __post_init__(self) -> None:
         whole = {"neurons": 2, "passes": 1, "least": 0, "attempts": 1, "label_images": 1}
@@ -98,8 +108,12 @@ class DiehlCookSettings:
             raise NetworkError(
                 f"DiehlCookSettings.rate must be below 1000 / dt in all {self.attempts} attempts, got {1000 * most / self.dt:g}"
             )
-        if abs(self.duration / self.dt - self.steps) > 1e-6:
-            raise NetworkError(f"DiehlCookSettings.duration must be a multiple of dt, got {self.duration:g} ms")
+        if self.inhibitory not in ("direct", "neurons"):
+            raise NetworkError(f"DiehlCookSettings.inhibitory must be direct or neurons, got {self.inhibitory!r}")
+        for name in ("duration", "pause") if self.explicit else ("duration",):
+            time = getattr(self, name)
+            if abs(time / self.dt - round(time / self.dt)) > 1e-6:
+                raise NetworkError(f"DiehlCookSettings.{name} must be a multiple of dt, got {time:g} ms")
         if not self.threshold + self.theta > _RESET:
             raise NetworkError(
                 f"DiehlCookSettings.theta must be above {_RESET - self.threshold:g} mV, got {self.theta:g}"
@@ -109,6 +123,16 @@ class DiehlCookSettings:
     def steps(self) -> int:
         """Steps for which an image is shown."""
         return round(self.duration / self.dt)
+
+    @property
+    def rest_steps(self) -> int:
+        """Steps without input after them."""
+        return round(self.pause / self.dt) if self.explicit else 0
+
+    @property
+    def explicit(self) -> bool:
+        """Whether there are inhibitory neurons."""
+        return self.inhibitory == "neurons"
 
     @property
     def rates(self) -> NDArray[np.float64]:
@@ -145,6 +169,7 @@ class DiehlCookLearner(Learner):
                 f"DiehlCookSettings.total must leave weights below 1, so at most {len(weights) / 2:g}, got {settings.total:g}"
             )
         self.theta = np.full(n, settings.theta, np.float32)
+        self._carried = self._at_rest() if settings.explicit else {}
         self.answered = np.zeros((n, n_classes), np.int64)
         self.labelled = np.zeros(n_classes, np.int64)
         self._online = np.zeros((n, n_classes)), np.zeros(n_classes)
@@ -162,6 +187,14 @@ class DiehlCookLearner(Learner):
         theta_plus = 0.0125 if neurons < 200 else 0.05 if neurons < 800 else 0.1
         return DiehlCookSettings(neurons=neurons, passes=1 if neurons < 800 else 3, theta_plus=theta_plus)
 
+    @classmethod
+    def settings_for(cls, neurons: int | None, given: Mapping[str, str]) -> DiehlCookSettings:
+        """Return the settings; see :class:`Learner`. Inhibitory neurons inhibit as in the paper unless another value is given."""
+        if given.get("inhibitory") == "neurons":
+            given = {"inhibition": str(TO_OTHERS)} | dict(given)
+        settings: DiehlCookSettings = super().settings_for(neurons, given)
+        return settings
+
     @property
     def neurons(self) -> int:
         """How many neurons compete."""
@@ -173,7 +206,7 @@ class DiehlCookLearner(Learner):
         return {
             "weights": self.weights, "theta": self.theta, "answered": self.answered, "labelled": self.labelled,
             "online": self._online[0], "online_images": self._online[1], "place": self._place, "counts": self._counts,
-            "noted": self._noted, "noted_theta": self._thetas, "noted_weights": self._histograms,
+            "noted": self._noted, "noted_theta": self._thetas, "noted_weights": self._histograms, **self._carried,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -237,19 +270,48 @@ class DiehlCookLearner(Learner):
         s, real = self.settings, np.float32
         answers = np.empty((len(images), s.neurons), np.int32)
         model = self._neuron()
-        ages = np.arange(s.steps + 1) * s.dt
+        remembered = math.ceil(_REMEMBERED * _TAU_SLOW / s.dt) if s.explicit else 0
+        ages = np.arange(s.steps + s.rest_steps + remembered + 1) * s.dt
         decays = [np.exp(-ages / tau).astype(real) for tau in (_TAU, _TAU, _TAU_SLOW)]
         first, rest, gain, _, reset, held, _ = (float(c) for c in model.constants(s.dt)[:7])
+        leak, drive, share, threshold, start, left, _ = (float(c) for c in INHIBITORY.constants(s.dt)[:7])
+        cell = (
+            leak,
+            drive,
+            share,
+            start,
+            threshold,
+            math.exp(-s.dt / _EXCITATORY[0]),
+            _EXCITATORY[1],
+            INHIBITORY.v_initial,
+        )
         rule = tuple(real(c) for c in self._rule().constants())
+        learns = purpose == _LEARNING
+        forgetting = 1.0 if s.explicit else math.exp(-(s.duration + s.pause) / s.tau_theta)
+        state = self._carried if learns and s.explicit else self._at_rest()
         present(
             split.images[images].reshape(len(images), -1), numbers, float(split.full_scale), s.rates, s.least, s.steps,
-            np.uint64(self.seed), purpose, self.weights, self.theta, (real(first), real(rest), real(gain), real(reset)),
+            s.rest_steps, np.uint64(self.seed), purpose, self.weights, self.theta, tuple(state.values()), s.explicit,
+            tuple(real(c) for c in cell), real(TO_INHIBITORY), np.int32(left),
+            (real(first), real(rest), real(gain), real(reset)),
             tuple(real(math.exp(-s.dt / tau)) for tau, _ in (_EXCITATORY, _INHIBITORY)),
             tuple(real(e_rev) for _, e_rev in (_EXCITATORY, _INHIBITORY)), real(s.threshold), np.int32(held),
-            real(s.inhibition), real(s.theta_plus), real(math.exp(-(s.duration + s.pause) / s.tau_theta)), purpose == _LEARNING,
-            rule, real(1.0), real(s.total), *decays, answers, counts,
+            real(s.inhibition), real(s.theta_plus), real(-math.expm1(-s.dt / s.tau_theta)), real(forgetting), learns, rule,
+            real(1.0), real(s.total), *decays, answers, counts,
         )  # fmt: skip
         return answers
+
+    def _at_rest(self) -> dict[str, NDArray[Any]]:
+        """Return the state of all neurons, and the steps of last spikes, as :func:`present` takes them."""
+        n, n_pixels = self.neurons, len(self.weights)
+        n_inhibitory = n if self.settings.explicit else 0
+        return {
+            "v": np.full(n, _RESET, np.float32), "g_exc": np.zeros(n, np.float32), "g_inh": np.zeros(n, np.float32),
+            "held": np.zeros(n, np.int32), "last_input": np.full(n_pixels, NEVER), "last_spike": np.full(n, NEVER),
+            "inhibitory_v": np.full(n_inhibitory, INHIBITORY.v_initial, np.float32),
+            "inhibitory_g": np.zeros(n_inhibitory, np.float32), "inhibitory_held": np.zeros(n_inhibitory, np.int32),
+            "inhibitory_awake": np.ones(n_inhibitory, np.uint8), "theta_carry": np.zeros(n_inhibitory, np.float32),
+        }  # fmt: skip
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -292,9 +354,12 @@ class DiehlCookLearner(Learner):
 
     def pictures(self, split: Split) -> dict[str, Any]:
         """Return the raster of the first image, and the neurons whose spikes decided its class."""
+        s = self.settings
         train = self.trains(split.images[0].ravel(), split.full_scale, 0, 0, _ANSWERS)
         result = Simulator(self.network(), precision="float32", frozen=True).run(
-            self.settings.duration, inputs={"pixels": train}, record={"pixels": ["spikes"], "neurons": ["spikes"]}
+            (s.steps + s.rest_steps) * s.dt,
+            inputs={"pixels": train},
+            record={"pixels": ["spikes"], "neurons": ["spikes"]},
         )
         fired = result.spikes["neurons"]
         spikes = np.bincount(fired.neurons, minlength=self.neurons)
@@ -325,7 +390,8 @@ class DiehlCookLearner(Learner):
         }
         return AdaptiveThresholdLIF(
             tau_m=_TAU_M, v_rest=_RESET, v_reset=_RESET, v_initial=_RESET, v_threshold=s.threshold, t_ref=_REFRACTORY,
-            theta_plus=s.theta_plus, tau_theta=math.inf, theta_initial=theta if np.ndim(theta) else s.theta,
+            theta_plus=s.theta_plus, tau_theta=s.tau_theta if s.explicit else math.inf,
+            theta_initial=theta if np.ndim(theta) else s.theta,
             receptors=receptors, conductances="backward_euler",
         )  # fmt: skip
 
@@ -336,17 +402,23 @@ class DiehlCookLearner(Learner):
         )  # fmt: skip
 
     def network(self, *, plastic: bool = False) -> Network:
-        """Return the same network for a :class:`Simulator`: populations "pixels" and "neurons", projection "pixels->neurons".
+        """Return the same network for a :class:`Simulator`: populations "pixels" and "neurons", projection "pixels->neurons", and a
+        population "inhibitory" if there is one.
 
-        A run of ``duration`` ms from its start is one attempt at an image; between these, weights are normalised and theta decays.
+        A run of ``duration`` ms from its start is one attempt at an image, with inhibitory neurons one of ``duration + pause`` that
+        goes on from those before; between these, weights are normalised and, without inhibitory neurons, theta decays.
         """
         net = Network(dt=self.settings.dt)
         pixels = net.population("pixels", len(self.weights), SpikeArray())
         neurons = net.population("neurons", self.neurons, self._neuron(self.theta.astype(float)))
         rule = self._rule() if plastic else None
         net.connect(pixels, neurons, Dense(self.weights.astype(float)), receptor="exc", plasticity=rule)
+        inhibiting = neurons
+        if self.settings.explicit:
+            inhibiting = net.population("inhibitory", self.neurons, INHIBITORY)
+            net.connect(neurons, inhibiting, OneToOne(), weight=TO_INHIBITORY, receptor="exc")
         others = self.settings.inhibition * (1 - np.eye(self.neurons))
-        net.connect(neurons, neurons, Dense(others), receptor="inh")
+        net.connect(inhibiting, neurons, Dense(others), receptor="inh")
         return net
 
     def trains(self, image: NDArray[np.uint8], full_scale: int, number: int, attempt: int, purpose: int) -> SpikeTrain:
@@ -357,7 +429,7 @@ class DiehlCookLearner(Learner):
         following, inputs = np.empty(room, np.int32), np.empty(room, np.int32)
         poisson_trains(
             image / full_scale, s.rates[attempt], s.steps, np.uint64(self.seed), number, attempt, purpose,
-            np.empty(512, np.uint32), first, following, inputs,
+            np.empty(WORDS, np.uint32), first, following, inputs,
         )  # fmt: skip
         steps, neurons = [], []
         for step, q in enumerate(first.tolist()):

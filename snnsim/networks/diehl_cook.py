@@ -5,7 +5,7 @@
 784 pixels spike at up to 63.75 Hz, in proportion to their brightness, which is the input of the population ``pixels``, 0 to 1. Each
 image is followed by 150 ms without input, in which conductances decay; then the weights onto each neuron are scaled to their sum.
 The rule is that of the published program; its random delays of up to 10 ms between pixels and neurons are left out.
-:class:`snnsim.learning.diehl_cook.DiehlCookLearner` is a shorter network that learns the same way, several times faster.
+:class:`snnsim.learning.diehl_cook.DiehlCookLearner` trains it, or a shorter network, in a loop of its own, several times faster.
 
 References
 ----------
@@ -25,13 +25,26 @@ from ..network import Network
 from ..regulation import Normalisation
 from ..rules import OneToOne
 
-__all__ = ["IMAGE", "PIXELS", "REST", "TOTAL", "diehl_cook", "shown"]
+__all__ = ["IMAGE", "INHIBITORY", "PIXELS", "REST", "TOTAL", "TO_INHIBITORY", "TO_OTHERS", "diehl_cook", "shown"]
 
 PIXELS = 784
 IMAGE, REST = 350.0, 150.0
 """ms for which an image is shown, and after it nothing."""
 TOTAL = 78.4
 """nS, the sum of the weights onto each excitatory neuron, after each image and its rest."""
+TO_INHIBITORY, TO_OTHERS = 10.4, 17.0
+"""nS, from an excitatory neuron to its inhibitory one, and from that to all other excitatory neurons."""
+INHIBITORY = LIF(
+    tau_m=10.0,
+    v_rest=-60.0,
+    v_reset=-45.0,
+    v_initial=-60.0,
+    v_threshold=-40.0,
+    t_ref=2.0,
+    receptors={"exc": ExponentialConductance(tau=1.0, e_rev=0.0)},
+    conductances="backward_euler",
+)
+"""An inhibitory neuron."""
 
 
 def diehl_cook(
@@ -76,20 +89,7 @@ def diehl_cook(
             conductances="backward_euler",
         ),
     )
-    inh = net.population(
-        "inh",
-        neurons,
-        LIF(
-            tau_m=10.0,
-            v_rest=-60.0,
-            v_reset=-45.0,
-            v_initial=-60.0,
-            v_threshold=-40.0,
-            t_ref=2.0,
-            receptors={"exc": ExponentialConductance(tau=1.0, e_rev=0.0)},
-            conductances="backward_euler",
-        ),
-    )
+    inh = net.population("inh", neurons, INHIBITORY)
     if weights is None:
         weights = 0.003 + 0.3 * np.random.default_rng(seed).random((PIXELS, neurons))
         weights *= TOTAL / weights.sum(axis=0)
@@ -98,8 +98,8 @@ def diehl_cook(
         tau_plus=20.0, tau_minus=20.0, tau_x=20.0, tau_y=40.0, pairing="nearest",
     )  # fmt: skip
     plastic = net.connect(pixels, exc, Dense(np.asarray(weights)), receptor="exc", plasticity=rule if learns else None)
-    net.connect(exc, inh, OneToOne(), weight=10.4, receptor="exc")
-    net.connect(inh, exc, Dense(17.0 * (1 - np.eye(neurons))), receptor="inh")
+    net.connect(exc, inh, OneToOne(), weight=TO_INHIBITORY, receptor="exc")
+    net.connect(inh, exc, Dense(TO_OTHERS * (1 - np.eye(neurons))), receptor="inh")
     if learns:
         net.regulate(plastic, Normalisation(total=TOTAL, every=IMAGE + REST))
     return net

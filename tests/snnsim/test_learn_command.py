@@ -122,6 +122,12 @@ class KilledError(Exception):
     [
         (FirstSpikeLearner, FirstSpikeSettings(neurons=20, passes=2, threshold=60.0)),
         (DiehlCookLearner, DiehlCookSettings(neurons=10, passes=2, duration=50.0, label_images=600, **BRIGHT)),
+        (
+            DiehlCookLearner,
+            DiehlCookSettings(
+                neurons=10, duration=50.0, pause=20.0, label_images=600, inhibitory="neurons", inhibition=17.0, **BRIGHT
+            ),
+        ),
     ],
     ids=lambda one: getattr(one, "MODEL", ""),
 )
