@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from snnsim.datasets import Split
-from snnsim.learning.assignment import class_evidence, class_shares, first_spike_votes
+from snnsim.learning.assignment import class_evidence, class_log_ratios, first_spike_votes
 
 __all__ = [
     "ClassCentres", "Features", "KMeansFeatures", "KMeansPatches", "PrincipalComponents", "nearest_neighbour", "regression",
@@ -81,7 +81,7 @@ def votes_of_centres(centres: Features, votes: int, decay: float, few: Split, im
     ]
     n_centres = centres.of(few).shape[1]
     evidence = class_evidence(ranked[0], few.labels, n_centres, int(few.labels.max()) + 1, decay)
-    return first_spike_votes(ranked[1], class_shares(evidence), decay)[0]
+    return first_spike_votes(ranked[1], class_log_ratios(evidence), decay)[0]
 
 
 class ClassCentres:
