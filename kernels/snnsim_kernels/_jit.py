@@ -16,6 +16,8 @@ from typing import Any
 import numba
 import snnsim_models
 
+from .interrupts import defer_interrupts
+
 __all__ = ["cache_folder", "jit", "jit_unmanaged"]
 
 
@@ -40,6 +42,7 @@ def _cache_root() -> Path:
 
 
 _setting = threading.Lock()
+defer_interrupts()
 
 
 def jit(signature: Any = None, *, cached: bool = True) -> Callable[[Callable[..., Any]], Any]:

@@ -39,12 +39,12 @@ from snnsim.spikes import SpikeTrain
 
 from .assignment import mean_answers, rate_votes
 from .learner import Answers, History, Learner, Progress, restore_arrays
+from .notes import Notes
 from .pictures import Deciding, draw_decision
 
 __all__ = ["DiehlCookLearner", "DiehlCookSettings"]
 
 _BLOCK = 250
-_PARTS = 20
 _FORGOTTEN = 0.8
 _REMEMBERED = 24 * math.log(2)
 """Time constants for which spikes leave traces: less than this is left of them is lost in float32."""
@@ -175,9 +175,7 @@ class DiehlCookLearner(Learner):
         self._online = np.zeros((n, n_classes)), np.zeros(n_classes)
         self._place = np.zeros(2, np.int64)  # images learned, images labelled
         self._counts = np.zeros((2, CompetitionCount.COUNT), np.int64)  # of learning, of labelling
-        self._noted = np.zeros(_PARTS + 1, np.int64)
-        self._thetas = np.zeros((_PARTS + 1, n), np.float32)
-        self._histograms = np.zeros((_PARTS + 1, len(_BINS) - 1), np.int64)
+        self._notes = Notes(n, _BINS)
 
     @classmethod
     def defaults(cls, neurons: int | None) -> DiehlCookSettings:
@@ -206,7 +204,7 @@ class DiehlCookLearner(Learner):
         return {
             "weights": self.weights, "theta": self.theta, "answered": self.answered, "labelled": self.labelled,
             "online": self._online[0], "online_images": self._online[1], "place": self._place, "counts": self._counts,
-            "noted": self._noted, "noted_theta": self._thetas, "noted_weights": self._histograms, **self._carried,
+            **self._notes.state, **self._carried,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -225,7 +223,7 @@ class DiehlCookLearner(Learner):
         n = len(split)
         total = n * self.settings.passes
         while (done := int(self._place[0])) < total:
-            self._note(done, total)
+            self._notes.take(done, total, self.theta, self.weights)
             epoch, first = divmod(done, n)
             images = np.random.default_rng([self.seed, 1, epoch]).permutation(n)[first : first + every]
             answers = self._present(split, images, done + np.arange(len(images)), _LEARNING, self._counts[0])
@@ -239,7 +237,7 @@ class DiehlCookLearner(Learner):
                 held += new
             self._place[0] += len(images)
             yield Progress("learning", int(self._place[0]), total, accuracy=accuracy)
-        self._note(total, total)
+        self._notes.take(total, total, self.theta, self.weights)
         total = min(self.settings.label_images, n)
         while (done := int(self._place[1])) < total:
             images = np.arange(n - total + done, min(n - total + done + every, n))
@@ -250,13 +248,6 @@ class DiehlCookLearner(Learner):
             self._counts[1] += counts
             self._place[1] += len(images)
             yield Progress("labels", int(self._place[1]), total)
-
-    def _note(self, done: int, total: int) -> None:
-        part = done * _PARTS // total
-        if self._noted[part] == 0:
-            self._noted[part] = done + 1  # 0 means not noted
-            self._thetas[part] = self.theta
-            self._histograms[part] = np.histogram(self.weights, _BINS)[0]
 
     def _present(
         self,
@@ -349,8 +340,7 @@ class DiehlCookLearner(Learner):
     @property
     def history(self) -> History:
         """Thresholds (theta) and weights over training."""
-        there = self._noted > 0
-        return History(self._noted[there] - 1, self._thetas[there], self._histograms[there], _BINS, weight_unit="nS")
+        return self._notes.history("nS")
 
     def pictures(self, split: Split) -> dict[str, Any]:
         """Return the raster of the first image, and the neurons whose spikes decided its class."""

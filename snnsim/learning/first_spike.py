@@ -36,13 +36,12 @@ from snnsim.spikes import SpikeTrain
 
 from .assignment import class_evidence, class_log_ratios, first_spike_votes, online_accuracy
 from .learner import Answers, History, Learner, Progress, restore_arrays
+from .notes import Notes
 from .pictures import Deciding, draw_decision
 
 __all__ = ["FirstSpikeLearner", "FirstSpikeSettings"]
 
 _BLOCK = 500
-_PARTS = 20
-"""So often thresholds and weights are noted over a training."""
 _FORGOTTEN = 0.8
 """What is left of the evidence for the running accuracy after each part."""
 _BINS = np.linspace(0.0, 0.25, 51)
@@ -131,9 +130,7 @@ class FirstSpikeLearner(Learner):
         self._online = np.zeros((settings.neurons, n_classes))
         self._place = np.zeros(2, np.int64)  # images learned, images labelled
         self._counts = np.zeros((2, FirstSpikeCount.COUNT), np.int64)  # of learning, of labelling
-        self._noted = np.zeros(_PARTS + 1, np.int64)
-        self._thresholds = np.zeros((_PARTS + 1, settings.neurons), np.float32)
-        self._histograms = np.zeros((_PARTS + 1, len(_BINS) - 1), np.int64)
+        self._notes = Notes(settings.neurons, _BINS)
 
     @classmethod
     def defaults(cls, neurons: int | None) -> FirstSpikeSettings:
@@ -152,8 +149,7 @@ class FirstSpikeLearner(Learner):
         """Everything that training changes."""
         return {
             "weights": self.weights, "thresholds": self.thresholds, "evidence": self.evidence, "online": self._online,
-            "place": self._place, "counts": self._counts, "noted": self._noted, "noted_thresholds": self._thresholds,
-            "noted_weights": self._histograms,
+            "place": self._place, "counts": self._counts, **self._notes.state,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -174,7 +170,7 @@ class FirstSpikeLearner(Learner):
         total = len(split) * self.settings.passes
         charge = self._charge
         while (done := int(self._place[0])) < total:
-            self._note(done, total)
+            self._notes.take(done, total, self.thresholds, self.weights)
             epoch, first = divmod(done, len(split))
             images = np.random.default_rng([self.seed, 1, epoch]).permutation(len(split))[first : first + every]
             passed = (done + np.arange(len(images))) / total
@@ -190,7 +186,7 @@ class FirstSpikeLearner(Learner):
             self._online += class_evidence(winners, labels, self.neurons, self.n_classes, 1.0)
             self._place[0] += len(images)
             yield Progress("learning", int(self._place[0]), total, accuracy=accuracy)
-        self._note(total, total)
+        self._notes.take(total, total, self.thresholds, self.weights)
         while (done := int(self._place[1])) < len(split):
             part = slice(done, done + every)
             winners, counts = self.first_spikes(latencies[part])
@@ -205,13 +201,6 @@ class FirstSpikeLearner(Learner):
         """What an input that spiked so many steps ago counts at the spike of the winner."""
         ages = np.arange(self.settings.longest + 1) / self.settings.window
         return np.asarray(ages**self.settings.mu, np.float32)
-
-    def _note(self, done: int, total: int) -> None:
-        part = done * _PARTS // total
-        if self._noted[part] == 0:
-            self._noted[part] = done + 1  # 0 means not noted
-            self._thresholds[part] = self.thresholds
-            self._histograms[part] = np.histogram(self.weights, _BINS)[0]
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -259,10 +248,7 @@ class FirstSpikeLearner(Learner):
     @property
     def history(self) -> History:
         """Thresholds and weights over training."""
-        there = self._noted > 0
-        return History(
-            self._noted[there] - 1, self._thresholds[there], self._histograms[there], _BINS, weight_unit="mV/ms"
-        )
+        return self._notes.history("mV/ms")
 
     def pictures(self, split: Split) -> dict[str, Any]:
         """Return the raster of the first image, and the spikes that decided its class."""

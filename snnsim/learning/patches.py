@@ -22,6 +22,7 @@ from snnsim._errors import SimulationError
 from snnsim.datasets import Split
 
 from .learner import Answers, History, Learner, Progress, restore_arrays
+from .notes import Notes
 from .patch_network import PatchNetwork, PatchSettings
 from .patch_pictures import patch_pictures
 
@@ -30,8 +31,6 @@ __all__ = ["PatchLearner"]
 _BOUNDS = np.array([-1.0, 1.0], np.float32)
 _MOST_KEPT = 2**30
 """Bytes of detectors' answers that are kept for further epochs, where these show the same images."""
-_PARTS = 20
-"""So often thresholds and weights are noted while the detectors learn."""
 _BINS = np.linspace(-1.0, 1.0, 51)
 
 _CHOSEN: dict[int, dict[str, Any]] = {
@@ -69,9 +68,7 @@ class PatchLearner(Learner):
         self._volley_counts = np.zeros(VolleyCount.COUNT, np.int64)
         self._detector_counts = np.zeros(DetectorCount.COUNT, np.int64)
         self._read_out_counts = np.zeros(ReadOutCount.COUNT, np.int64)
-        self._noted = np.zeros(_PARTS + 1, np.int64)
-        self._thetas = np.zeros((_PARTS + 1, settings.maps), np.float32)
-        self._histograms = np.zeros((_PARTS + 1, len(_BINS) - 1), np.int64)
+        self._notes = Notes(settings.maps, _BINS)
         self._kept: NDArray[np.uint64] | None = None
         self._copy: tuple[int, NDArray[np.uint8]] | None = None
 
@@ -93,8 +90,7 @@ class PatchLearner(Learner):
         return {
             **self.network.learned, "theta": self._theta, "place": self._place, "wins": self._wins,
             "volley_counts": self._volley_counts, "detector_counts": self._detector_counts,
-            "read_out_counts": self._read_out_counts, "noted": self._noted, "noted_theta": self._thetas,
-            "noted_weights": self._histograms,
+            "read_out_counts": self._read_out_counts, **self._notes.state,
         }  # fmt: skip
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -136,11 +132,10 @@ class PatchLearner(Learner):
     @property
     def history(self) -> History:
         """Thresholds and weights while the detectors compete; of random ones, what they are."""
-        there = self._noted > 0
-        if not there.any():
+        if not self._notes:
             histogram = np.histogram(self.network.weights, _BINS)[0]
             return History(np.zeros(1, np.int64), self.network.thresholds[None], histogram[None], _BINS)
-        return History(self._noted[there] - 1, self._thetas[there], self._histograms[there], _BINS)
+        return self._notes.history()
 
     def pictures(self, split: Split) -> dict[str, Any]:
         """Return the raster of the first image, and the detector spikes that decided its class."""
@@ -164,7 +159,7 @@ class PatchLearner(Learner):
         total = len(volleys) * settings.passes
         weights, rise = self.network.weights.reshape(n_inputs, -1), np.float32(settings.theta_plus)
         while (done := int(self._place[1])) < total:
-            self._note(done, total)
+            self._notes.take(done, total, self._theta, self.network.weights)
             # A part ends where a pass does.
             first = done % len(volleys)
             part = volleys[first : first + every]
@@ -176,7 +171,7 @@ class PatchLearner(Learner):
             )  # fmt: skip
             self._place[1] += len(part)
             yield Progress("detectors", int(self._place[1]), total, "patches")
-        self._note(total, total)
+        self._notes.take(total, total, self._theta, self.network.weights)
 
     def _volleys(self, split: Split) -> NDArray[np.uint8]:
         """Return random patches of training images as volleys, (patches, kernel * kernel)."""
@@ -195,13 +190,6 @@ class PatchLearner(Learner):
                 f"PatchLearner: none of {n} patches has {settings.least} spikes and as many silent pixels"
             )
         return np.ascontiguousarray(volleys[chosen])
-
-    def _note(self, done: int, total: int) -> None:
-        part = done * _PARTS // total
-        if self._noted[part] == 0:
-            self._noted[part] = done + 1  # 0 means not noted
-            self._thetas[part] = self._theta
-            self._histograms[part] = np.histogram(self.network.weights, _BINS)[0]
 
     def _find_thresholds(self, split: Split, every: int) -> Iterator[Progress]:
         settings = self.settings
