@@ -50,7 +50,7 @@ def _sizes(side: int) -> _Sizes:
         patches = PatchLearner.defaults(128)
         hidden = "400", "16", "12c5s2-32c5s2"
         most = 12.0
-    few_first_spike = dataclasses.replace(first_spike, votes=20, vote_decay=0.9, passes=50)
+    few_first_spike = dataclasses.replace(first_spike, votes=20, vote_decay=0.8, label_decay=0.8, passes=50)
     few_patches = dataclasses.replace(patches, patches=min(patches.patches, 5000), epochs=2)
     equals = (FIRST_SPIKE, (0.03, 0.1)), (FIRST_SPIKE, (0.1, 1.0)), (PATCHES, (0.1, 1.0))
     opponents = dict(zip(hidden, equals, strict=True))
@@ -80,7 +80,7 @@ class Arena:
             RANDOM: Patches(RANDOM, shape, n_classes, random, few_random),
         }
         inputs = shape[0] * shape[1]
-        self.rates = {FIRST_SPIKE: (5.0, 10.0), PATCHES: (0.01, 0.3), RANDOM: (0.01, 0.3)}
+        self.rates = {FIRST_SPIKE: (10.0, 10.0), PATCHES: (0.01, 0.3), RANDOM: (0.01, 0.3)}
         self.conventional: dict[str, Backpropagated] = {}
         self._equals: dict[str, str] = {}
         for hidden, (own, rates) in sizes.opponents.items():

@@ -202,9 +202,9 @@ class FirstSpikes(SpikingContender):
 
     def labelled_by(self, split: Split, seed: int) -> "FirstSpikes":
         """Forget what neurons stand for, and let them answer to the few images; weights and thresholds stay."""
-        votes, vote_decay = self.few.votes, self.few.vote_decay
+        read_out = {name: getattr(self.few, name) for name in ("votes", "vote_decay", "label_decay")}
         settings = dataclasses.replace(
-            self.settings, passes=1, eta=0.0, eta_last=0.0, rise=0.0, rise_last=0.0, votes=votes, vote_decay=vote_decay
+            self.settings, passes=1, eta=0.0, eta_last=0.0, rise=0.0, rise_last=0.0, **read_out
         )
         forgotten = {"evidence": np.zeros_like(self._own.state["evidence"])}
         trained = self._trained(self._successor(settings, seed, forgotten), split)

@@ -99,17 +99,33 @@ def _lines(results: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     yield from _short(results["comparisons"])
     yield from _equality(results["equality"], results["contenders"])
+    tabulated: dict[tuple[str, ...], str] = {}
     for test, unit in results["tests"].items():
         there = [row for row in rows if row["test"] == test]
         yield from (f"## {test[0].upper()}{test[1:]}", "")
         yield from _table(there, f"contender ({unit})", _accuracy)
-        if all(row["operations"] is not None for row in there):
-            yield from (
-                "Accumulates (spiking) or multiply-accumulates of the learning before it, and updates of weights, means:",
-                "",
-            )
-            yield from _table(there, "contender", _operations)
+        yield from _learning(there, test, tabulated)
         yield from _verdicts([c for c in results["comparisons"] if c["test"] == test])
+
+
+def _learning(rows: Sequence[Row], test: str, tabulated: dict[tuple[str, ...], str]) -> Iterator[str]:
+    """What the learning of a test took, of those for whom it is known.
+
+    Where one learning was tested twice, the second test names the first in ``tabulated``, tests by their tables.
+    """
+    counted = [row for row in rows if row["operations"] is not None]
+    if not counted:
+        return
+    table = tuple(_table(counted, "contender", _operations))
+    first = tabulated.setdefault(table, test)
+    if first != test:
+        yield from (f"The learning, and what it took, are those of *{first}*.", "")
+        return
+    yield from (
+        "Accumulates (spiking) or multiply-accumulates of the learning before it, and updates of weights, means:",
+        "",
+        *table,
+    )
 
 
 def _short(comparisons: Sequence[Mapping[str, Any]]) -> Iterator[str]:

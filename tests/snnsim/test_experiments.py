@@ -193,6 +193,9 @@ def test_labels_of_a_few_images_are_all_that_a_network_keeps_of_labels(arena: Ar
         given, other = (one.learned(split, 3).labelled_by(few, 3) for split in (train, relabelled))
         assert np.array_equal(given.answers(arena.dataset.test), other.answers(arena.dataset.test)), name
         assert given.accuracy(arena.dataset.test) > 0.2
+        if name == FIRST_SPIKE:
+            used = given.learner.settings  # type: ignore[union-attr]
+            assert all(getattr(used, key) == getattr(one.few, key) for key in ("votes", "vote_decay", "label_decay"))
 
 
 def test_going_on_starts_from_what_was_learned_and_learns(arena: Arena) -> None:
@@ -245,6 +248,16 @@ def row(seed: int, contender: str, accuracy: float, level: str = "1", **more: An
             "updates": None, "episodes": None, **more}  # fmt: skip
 
 
+def results_of(rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    return {
+        "title": "T", "question": "Q", "command": "C", "seeds": [0, 1, 2],
+        "tests": {row["test"]: "u" for row in rows}, "comparisons": [], "measurements": rows,
+        "equality": {"0": {"snn": {"validation_accuracy": 0.9}}},
+        "contenders": {"snn": {}, "ann": {"equal to": "snn"}},
+        "dataset": {"name": "d", "md5": "m", "train": 5, "test": 5, "tested_on": "validation"}, **more,
+    }  # fmt: skip
+
+
 def test_verdicts_are_those_of_a_paired_t_test() -> None:
     from scipy.stats import ttest_rel
 
@@ -281,12 +294,7 @@ def test_a_report_counts_verdicts_and_says_who_is_not_equal() -> None:
     rows += [row(s, "ann", 0.90 + 0.001 * s, level) for s in range(3) for level in levels]
     comparisons = [dataclasses.asdict(one) for one in compared(rows, {"snn": ["ann"]})]
     equality = {"0": {"snn": {"validation_accuracy": 0.9}, "ann": {"validation_accuracy": 0.89, "passes": 2.5}}}
-    results = {
-        "title": "T", "question": "Q", "command": "C", "seeds": [0, 1, 2], "tests": {"t": "u"}, "equality": equality,
-        "comparisons": comparisons, "measurements": rows, "contenders": {"snn": {}, "ann": {"equal to": "snn"}},
-        "dataset": {"name": "d", "md5": "m", "train": 5, "test": 5, "tested_on": "validation"},
-    }  # fmt: skip
-    report = markdown(results)
+    report = markdown(results_of(rows, equality=equality, comparisons=comparisons))
     assert "| snn | ann | 1 / 1 / 1 |" in report
     assert "| ann | 89.00 | 2.50 |" in report
     assert "**ann has not become as accurate as snn**" in report
@@ -296,6 +304,25 @@ def test_a_report_counts_verdicts_and_says_who_is_not_equal() -> None:
         in report
     )
     assert "validation images: to choose settings by" in report
+
+
+def test_a_report_tells_once_what_a_learning_took_and_leaves_out_those_of_whom_it_is_not_known() -> None:
+    """Two tests of the same learning, and one of another; "free" is not counted."""
+    taken = {"first": 4000, "again": 4000, "rehearsed": 9000}
+    rows = [
+        row(seed, "snn", 0.9, test=test, operations=operations + 200 * seed, updates=7)
+        for seed in range(3)
+        for test, operations in taken.items()
+    ] + [row(seed, "free", 0.9, test=test) for seed in range(3) for test in taken]
+    report = markdown(results_of(rows))
+    first, again, rehearsed = (part.split("\n## ")[0] for part in report.split("\n## ")[1:])
+    assert "| snn | 4.2e+03 + 7 |" in first
+    assert "| snn | 9.2e+03 + 7 |" in rehearsed
+    assert "e+03" not in again
+    assert "*first*" in again
+    for part in (first, again, rehearsed):
+        assert part.count("| free |") == 1
+    assert "updates" not in markdown(results_of([one for one in rows if one["contender"] == "free"]))
 
 
 # --- whole runs -------------------------------------------------------------------------------------------------------
