@@ -32,6 +32,8 @@ class _Sizes:
     few_patches: PatchSettings
     opponents: Mapping[str, tuple[str, tuple[float, float]]]
     """Hidden layers of the ANNs: the spiking network that each has to equal, and rates as in Arena."""
+    large: str
+    """Hidden layers of an ANN with as many maps, of the same kernel and stride, as the patches have detectors."""
     most: float
 
 
@@ -43,18 +45,18 @@ def _sizes(side: int) -> _Sizes:
             maps=24, kernel=4, stride=1, padding=1, latencies=(0.8, 0.5, 0.2), patches=4000, passes=2, least=3, theta=2.5,
             target=3.0, threshold_images=600, epochs=8, read_out_rate=0.03,
         )  # fmt: skip
-        hidden = "40", "12", "8c3s1-16c3s2"
+        hidden, large = ("40", "12", "8c3s1-16c3s2"), "24c4s1"
         most = 30.0
     else:
         first_spike = FirstSpikeLearner.defaults(400)
         patches = PatchLearner.defaults(128)
-        hidden = "400", "16", "12c5s2-32c5s2"
+        hidden, large = ("400", "16", "12c5s2-32c5s2"), "128c7s2"
         most = 12.0
     few_first_spike = dataclasses.replace(first_spike, votes=20, vote_decay=0.8, label_decay=0.8, passes=50)
     few_patches = dataclasses.replace(patches, patches=min(patches.patches, 5000), epochs=2)
     equals = (FIRST_SPIKE, (0.03, 0.1)), (FIRST_SPIKE, (0.1, 1.0)), (PATCHES, (0.1, 1.0))
     opponents = dict(zip(hidden, equals, strict=True))
-    return _Sizes(first_spike, few_first_spike, patches, few_patches, opponents, most)
+    return _Sizes(first_spike, few_first_spike, patches, few_patches, opponents, large, most)
 
 
 class Arena:
@@ -65,6 +67,7 @@ class Arena:
     tell : is told what is being trained
 
     ``spiking``, ``conventional`` : the untrained contenders, by name
+    ``large`` : the name of the ANN that is as large as the patches
     ``rates`` : by name, at how many times its last learning rate a contender takes up new classes, without and with rehearsal
     """
 
@@ -87,12 +90,15 @@ class Arena:
             for code in ((), sizes.patches.latencies) if own == PATCHES else ((),):
                 one = Backpropagated(f"{inputs}-{hidden}-{n_classes}", shape, code)
                 self.conventional[one.name], self._equals[one.name], self.rates[one.name] = one, own, rates
+        large = Backpropagated(f"{inputs}-{sizes.large}-{n_classes}", shape)
+        self.conventional[large.name], self._equals[large.name], self.large = large, PATCHES, large.name
         self._found: dict[tuple[str, int], Contender] = {}
 
     @property
     def names(self) -> list[str]:
-        """All contenders but those of ``coded``."""
-        return [*self.spiking, *(name for name, one in self.conventional.items() if not one.code)]
+        """All contenders but ``large`` and those of ``coded``."""
+        plain = (name for name, one in self.conventional.items() if not one.code and name != self.large)
+        return [*self.spiking, *plain]
 
     @property
     def coded(self) -> list[str]:
@@ -132,7 +138,7 @@ class Arena:
 
     def delete(self, seed: int) -> None:
         """Delete what is kept of a seed."""
-        for name in [*self.names, *self.coded]:
+        for name in [*self.names, *self.coded, self.large]:
             self._path(name, seed).unlink(missing_ok=True)
 
     def equality(self, names: Sequence[str], seed: int) -> dict[str, dict[str, float]]:
@@ -164,11 +170,18 @@ class Arena:
     def _equal(self, name: str, seed: int) -> Contender:
         path = self._path(name, seed)
         if name not in self.conventional:
-            raise ResultsError(f"no contender is called {name!r}: there are {', '.join([*self.names, *self.coded])}")
+            raise ResultsError(
+                f"no contender is called {name!r}: there are {', '.join([*self.names, *self.coded, self.large])}"
+            )
         one, images = self.conventional[name], self.dataset.validation
         if path.exists():
             return one.load(path, self._provenance(), seed)
-        equal = Equal(self.trained(self._equals[name], seed).accuracy(images), images, self._most)
+        equal = Equal(
+            self.trained(self._equals[name], seed).accuracy(images),
+            images,
+            self._most,
+            1.0 if name == self.large else 0.1,
+        )
         self.tell(f"seed {seed}: training {name} to {equal.accuracy:.2%}")
         trained = one.learned_to(self.dataset.train, seed, equal)
         self._kept(path)

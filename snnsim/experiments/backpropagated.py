@@ -32,11 +32,15 @@ _GROWTH = 1.08
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Equal:
-    """Until when to train: an ``accuracy`` (0 to 1) on held-out ``images`` is reached, or ``most`` passes are over."""
+    """Until when to train: an ``accuracy`` (0 to 1) on held-out ``images`` is reached, or ``most`` passes are over.
+
+    least : passes before which the accuracy is not looked at
+    """
 
     accuracy: float
     images: Split
     most: float
+    least: float
 
 
 class Backpropagated(Contender):
@@ -192,7 +196,10 @@ class Backpropagated(Contender):
             steps += 1
             if equal is not None and held_out is not None and done >= check:
                 check = done * _GROWTH
-                if float((training.classes(held_out) == equal.images.labels).mean()) >= equal.accuracy:
+                if (
+                    done >= equal.least * len(split)
+                    and float((training.classes(held_out) == equal.images.labels).mean()) >= equal.accuracy
+                ):
                     break
         # As it is kept in a file.
         trained = Backpropagated(self.architecture, self.shape, self.code, done / len(split), training.ann().rounded())

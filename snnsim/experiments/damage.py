@@ -1,16 +1,17 @@
 """Graceful damage: synapses deleted, weights in few bits, neurons silenced, after training and without repair.
 
-Where positions share weights, a weight is deleted or rounded wherever it is used, and what is silenced is a map.
+Where positions share weights, a weight is deleted or rounded wherever it is used, and what is silenced is a map. A large network
+has more to lose, so each spiking one stands beside a small ANN of equal accuracy and one that is as large as itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from snnsim._errors import NetworkError
 
-from .arena import Arena
+from .arena import PATCHES, Arena
 from .contenders import Contender
 from .measurement import Experiment, Measurement
 
@@ -65,7 +66,7 @@ def _number(n: int, share: float) -> int:
 
 
 def _measure(arena: Arena, seed: int) -> Iterator[Measurement]:
-    for name in arena.names:
+    for name in _contenders(arena):
         one = arena.trained(name, seed)
         arena.tell(f"seed {seed}: {name} is damaged")
         whole = one.accuracy(arena.dataset.test)
@@ -89,6 +90,14 @@ def _damaged(one: Contender, test: str, seed: int) -> Iterator[tuple[str, Conten
         yield f"{share:.0%}", damaged
 
 
+def _contenders(arena: Arena) -> list[str]:
+    return [*arena.names, arena.large]
+
+
+def _rivals(arena: Arena) -> Mapping[str, Sequence[str]]:
+    return {**arena.opponents, PATCHES: [*arena.opponents[PATCHES], arena.large]}
+
+
 DAMAGE = Experiment(
     "damage",
     "Graceful damage",
@@ -101,4 +110,6 @@ DAMAGE = Experiment(
         _NEURONS: "share of the neurons or maps of every layer",
     },
     _measure,
+    _rivals,
+    _contenders,
 )
