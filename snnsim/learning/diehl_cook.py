@@ -26,7 +26,6 @@ from snnsim_kernels.competition import NEVER, CompetitionCount, present
 from snnsim_kernels.poisson_trains import WORDS, poisson_trains
 from snnsim_models import AdaptiveThresholdLIF, ExponentialConductance, SpikeArray, TripletSTDP
 
-from snnsim._cores import cores, in_parallel
 from snnsim._errors import NetworkError
 from snnsim.connections import Dense
 from snnsim.datasets import Split
@@ -38,6 +37,7 @@ from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
 from .assignment import mean_answers, rate_votes
+from .blocks import in_blocks
 from .learner import Answers, History, Learner, Progress, restore_arrays
 from .notes import Notes
 from .pictures import Deciding, draw_decision
@@ -311,15 +311,12 @@ class DiehlCookLearner(Learner):
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the spikes of each neuron for some images, (images, neurons), and the operations. Nothing learns."""
         answers = np.empty((len(images), self.neurons), np.int32)
-        counts = np.zeros((-(-len(images) // _BLOCK), CompetitionCount.COUNT), np.int64)
 
-        def work(first: int, last: int) -> None:
+        def work(first: int, last: int, counts: NDArray[np.int64]) -> None:
             part = images[first:last]
-            answers[first:last] = self._present(split, part, part, purpose, counts[first // _BLOCK])
+            answers[first:last] = self._present(split, part, part, purpose, counts)
 
-        blocks = [(first, min(first + _BLOCK, len(images))) for first in range(0, len(images), _BLOCK)]
-        in_parallel(work, blocks, threads or cores())
-        return answers, counts.sum(axis=0)
+        return answers, in_blocks(work, len(images), _BLOCK, CompetitionCount.COUNT, threads)
 
     def answers(self, split: Split, threads: int | None = None) -> Answers:
         """Return the class for which spikes vote, each with the shares of the classes in the mean answers of its neuron."""

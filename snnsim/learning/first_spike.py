@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from snnsim_kernels.first_spikes import FirstSpikeCount, answer_volleys, learn_first_spikes
 from snnsim_models import IF, ChargeSTDP, SpikeArray
 
-from snnsim._cores import cores, in_parallel
 from snnsim._errors import NetworkError
 from snnsim.connections import Dense
 from snnsim.datasets import Split
@@ -35,6 +34,7 @@ from snnsim.simulator import Simulator
 from snnsim.spikes import SpikeTrain
 
 from .assignment import class_evidence, class_log_ratios, first_spike_votes, online_accuracy
+from .blocks import in_blocks
 from .learner import Answers, History, Learner, Progress, restore_arrays
 from .notes import Notes
 from .pictures import Deciding, draw_decision
@@ -216,17 +216,14 @@ class FirstSpikeLearner(Learner):
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Return the neurons that fire first, (images, votes), -1 where fewer do, and the operations. Nothing learns."""
         winners = np.empty((len(latencies), self.settings.votes), np.int32)
-        counts = np.zeros((-(-len(latencies) // _BLOCK), FirstSpikeCount.COUNT), np.int64)
 
-        def work(first: int, last: int) -> None:
+        def work(first: int, last: int, counts: NDArray[np.int64]) -> None:
             answer_volleys(
                 latencies[first:last], self.settings.window + 1, self.weights, self.thresholds, self.settings.longest,
-                winners[first:last], counts[first // _BLOCK],
+                winners[first:last], counts,
             )  # fmt: skip
 
-        blocks = [(first, min(first + _BLOCK, len(latencies))) for first in range(0, len(latencies), _BLOCK)]
-        in_parallel(work, blocks, threads or cores())
-        return winners, counts.sum(axis=0)
+        return winners, in_blocks(work, len(latencies), _BLOCK, FirstSpikeCount.COUNT, threads)
 
     def answers(self, split: Split, threads: int | None = None) -> Answers:
         """Return the class that the first few spikes vote for."""

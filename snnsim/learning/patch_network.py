@@ -17,11 +17,12 @@ from snnsim_kernels.detectors import DetectorCount, detect
 from snnsim_kernels.read_out import LANES, read
 from snnsim_models import IF, LIF, SpikeArray
 
-from snnsim._cores import cores, in_parallel
 from snnsim._errors import NetworkError
 from snnsim.connections import Convolution, Dense, OrPooling
 from snnsim.network import Network
 from snnsim.spikes import SpikeTrain
+
+from .blocks import in_blocks
 
 __all__ = ["PatchNetwork", "PatchSettings"]
 
@@ -158,18 +159,16 @@ class PatchNetwork:
         """
         settings = self.settings
         features = np.empty((len(latencies), self.words), np.uint64)
-        counts = np.zeros((-(-len(latencies) // _BLOCK), DetectorCount.COUNT), np.int64)
 
-        def work(first: int, last: int) -> None:
+        def work(first: int, last: int, counts: NDArray[np.int64]) -> None:
             detect(
                 latencies[first:last], settings.steps, self.weights, self.thresholds, settings.decay, settings.stride,
                 settings.pool, settings.pool_stride, np.float32(rate), np.float32(settings.target), _FLOOR,
-                features[first:last], counts[first // _BLOCK],
+                features[first:last], counts,
             )  # fmt: skip
 
-        blocks = [(first, min(first + _BLOCK, len(latencies))) for first in range(0, len(latencies), _BLOCK)]
-        in_parallel(work, blocks, 1 if rate > 0 else threads or cores())
-        return features, counts.sum(axis=0)
+        counts = in_blocks(work, len(latencies), _BLOCK, DetectorCount.COUNT, 1 if rate > 0 else threads)
+        return features, counts
 
     def answers(
         self, images: NDArray[np.uint8], full_scale: int, threads: int | None = None
